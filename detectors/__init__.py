@@ -1,0 +1,1 @@
+"""Certified detectors: windows, features, training, bounds, certificates, monitors, hub."""

@@ -1,0 +1,1 @@
+"""Composition: scenarios, attackers, responder, runs, scoring, reports, command line."""

@@ -1,0 +1,1 @@
+"""The digital twin: grid, water, their coupling, instruments, stations, control centre, outcomes."""

@@ -1,0 +1,1 @@
+"""Control centre: AGC, redispatch, water SCADA, safe modes; acts only on what it receives."""

@@ -1,0 +1,1 @@
+"""Grid physics: AC power flow, islands, frequency, protection, shedding."""

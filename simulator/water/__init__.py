@@ -1,0 +1,1 @@
+"""Water physics: EPANET stepped, pressure-driven demand, pump control."""

@@ -1,0 +1,1 @@
+"""Ground floor: messages, plant model, links and taps, the bus, the recorder."""
