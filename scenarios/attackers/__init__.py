@@ -1,0 +1,1 @@
+"""Adaptive attackers: each reads a View, proposes taps, and cannot exceed its declared budget."""

@@ -1,0 +1,103 @@
+"""Messages to bytes and back: MessagePack maps, every field checked on the way in and on the way out.
+
+msgspec checks types and names when decoding. What it does not check stands here: the schema version,
+and that numbers are finite. NaN means "missing" and is allowed in the values of telemetry and intercept
+messages only; infinity is allowed nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+
+from streams.errors import BreakwaterError
+from streams.messages import (
+    SCHEMA_VERSION,
+    AnyMessage,
+    Command,
+    Event,
+    Intercept,
+    Outcome,
+    Tap,
+    Telemetry,
+    Verdict,
+)
+
+
+class Malformed(BreakwaterError):
+    """A payload that is no message of this schema; the text is the reason."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AnyMessage)
+
+
+def encode(message: AnyMessage) -> bytes:
+    """MessagePack of one message. Equal messages give equal bytes.
+
+    Raises Malformed where a number is not allowed or a field holds something that is not plain data
+    (a NumPy scalar, for instance), so that a producer learns of it and not its readers.
+    """
+    _check(message)
+    try:
+        return _encoder.encode(message)
+    except (TypeError, OverflowError) as error:
+        raise Malformed(f"{type(message).__name__}: {error}") from None
+
+
+def decode(payload: bytes) -> AnyMessage:
+    """The message in a payload. Raises Malformed with the reason."""
+    try:
+        message = _decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        # Undecodable bytes, a missing or unknown field, a value of the wrong type.
+        raise Malformed(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise Malformed(f"text that is not UTF-8: {error.reason}") from None
+    _check(message)
+    return message
+
+
+def _check(message: AnyMessage) -> None:
+    if message.schema != SCHEMA_VERSION:
+        raise Malformed(f"schema {message.schema} is not allowed; allowed: {SCHEMA_VERSION}")
+    if message.k < 0 or message.seq < 0:
+        raise Malformed(f"k = {message.k}, seq = {message.seq}: allowed is 0 or more")
+    if not math.isfinite(message.t_s):
+        raise Malformed(f"t_s = {message.t_s}: allowed is a finite number of seconds")
+    kind = type(message)
+    if kind is Telemetry or kind is Intercept:
+        values = message.values  # type: ignore[union-attr]
+        if math.inf in values or -math.inf in values:
+            raise Malformed("values: infinity is not allowed; allowed: finite numbers and NaN for missing")
+    elif kind in _FLOATS_OF:
+        for field, value in _FLOATS_OF[kind](message):
+            if value is not None and not math.isfinite(value):
+                raise Malformed(f"{field} = {value}: allowed is a finite number")
+
+
+def _verdict(message: Verdict) -> Iterable[tuple[str, float | None]]:
+    if message.margin is not None and message.margin < 0.0:
+        raise Malformed(f"margin = {message.margin}: allowed is 0 or more")
+    return ("score", message.score), ("margin", message.margin)
+
+
+def _tap(message: Tap) -> Iterable[tuple[str, float | None]]:
+    return [("start_s", message.start_s), ("end_s", message.end_s), *(("values", v) for v in message.values)]
+
+
+def _command(message: Command) -> Iterable[tuple[str, float | None]]:
+    return [(f"setpoint of {s.element}", s.value) for s in message.setpoints]
+
+
+def _event(message: Event) -> Iterable[tuple[str, float | None]]:
+    return (("value", message.value),)
+
+
+def _outcome(message: Outcome) -> Iterable[tuple[str, float | None]]:
+    return [*message.figures.items(), *message.shed_mw_by_cause.items()]
+
+
+_FLOATS_OF = {Verdict: _verdict, Tap: _tap, Command: _command, Event: _event, Outcome: _outcome}
