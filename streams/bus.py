@@ -42,7 +42,7 @@ class Bus(Protocol):
     """Where participants publish and read. Names are full topic names (``topics.full_name``)."""
 
     def declare(self, partitions: Mapping[str, int]) -> None:
-        """Make sure that each topic exists with its number of partitions; existing ones stay as they are."""
+        """Make sure that each topic exists. Raises RunFailed for one with another number of partitions."""
         ...
 
     def partitions(self, topic: str) -> int:

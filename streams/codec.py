@@ -8,7 +8,8 @@ messages only; infinity is allowed nowhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -50,7 +51,7 @@ def encode(message: AnyMessage) -> bytes:
 def decode(payload: bytes) -> AnyMessage:
     """The message in a payload. Raises Malformed with the reason."""
     try:
-        message = _decoder.decode(payload)
+        message: AnyMessage = _decoder.decode(payload)
     except msgspec.DecodeError as error:
         # Undecodable bytes, a missing or unknown field, a value of the wrong type.
         raise Malformed(str(error)) from None
@@ -67,13 +68,12 @@ def _check(message: AnyMessage) -> None:
         raise Malformed(f"k = {message.k}, seq = {message.seq}: allowed is 0 or more")
     if not math.isfinite(message.t_s):
         raise Malformed(f"t_s = {message.t_s}: allowed is a finite number of seconds")
-    kind = type(message)
-    if kind is Telemetry or kind is Intercept:
-        values = message.values  # type: ignore[union-attr]
+    if isinstance(message, Telemetry | Intercept):
+        values = message.values
         if math.inf in values or -math.inf in values:
             raise Malformed("values: infinity is not allowed; allowed: finite numbers and NaN for missing")
-    elif kind in _FLOATS_OF:
-        for field, value in _FLOATS_OF[kind](message):
+    elif floats_of := _FLOATS_OF.get(type(message)):
+        for field, value in floats_of(message):
             if value is not None and not math.isfinite(value):
                 raise Malformed(f"{field} = {value}: allowed is a finite number")
 
@@ -100,4 +100,10 @@ def _outcome(message: Outcome) -> Iterable[tuple[str, float | None]]:
     return [*message.figures.items(), *message.shed_mw_by_cause.items()]
 
 
-_FLOATS_OF = {Verdict: _verdict, Tap: _tap, Command: _command, Event: _event, Outcome: _outcome}
+_FLOATS_OF: dict[type, Callable[[Any], Iterable[tuple[str, float | None]]]] = {
+    Verdict: _verdict,
+    Tap: _tap,
+    Command: _command,
+    Event: _event,
+    Outcome: _outcome,
+}

@@ -39,7 +39,9 @@ class EmbeddedBus:
         """See ``Bus.declare``."""
         with self._arrived:
             for topic, count in partitions.items():
-                self._logs.setdefault(topic, _Log(count))
+                found = self._logs.setdefault(topic, _Log(count)).partitions
+                if found != count:
+                    raise RunFailed(f"topic {topic} has {found} partitions instead of {count}")
 
     def partitions(self, topic: str) -> int:
         """See ``Bus.partitions``."""

@@ -126,7 +126,7 @@ class LinkTable:
         Returns ``measured`` itself, not a copy, when nothing is tampered with.
         """
         received = self._main.apply(t_s, measured)
-        if received is not measured or self._tapped:
+        if self._main.changed:
             self._note(t_s, self._main, self._slot_links)
         return received
 
@@ -134,7 +134,7 @@ class LinkTable:
         """Received values over one other link, in the order of its ``link_tags``."""
         place = self._places[link]
         received = place.channel.apply(t_s, measured)
-        if received is not measured or link in self._tapped:
+        if place.channel.changed:
             self._note(t_s, place.channel, [link] * len(measured))
         return received
 
@@ -182,7 +182,9 @@ class LinkTable:
             return f"link {tap.link} is protected"
         slots = self._places[tap.link].slots
         if not tap.tags or len(tap.tags) != len(tap.values) or len(set(tap.tags)) != len(tap.tags):
-            return f"{len(tap.tags)} tags and {len(tap.values)} values: allowed are distinct tags, a value each"
+            return (
+                f"{len(tap.tags)} tags and {len(tap.values)} values: allowed are distinct tags, a value each"
+            )
         for name in tap.tags:
             if name not in slots:
                 return f"link {tap.link} carries no tag {name}"
@@ -208,6 +210,7 @@ class LinkTable:
 
     def _note(self, t_s: float, channel: Channel, links: Sequence[str]) -> None:
         """Compare which links of a channel are tampered with now with what was known."""
+        channel.changed = False
         now: dict[str, tuple[str, int]] = {}
         for slot in sorted(channel.active):
             operation, count = now.get(links[slot], (channel.active[slot].operation, 0))

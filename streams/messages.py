@@ -190,6 +190,16 @@ class Abort(Message, frozen=True, tag="abort", kw_only=True):
     reason: str
 
 
+class DeadLetter(Message, frozen=True, tag="dead_letter", kw_only=True):
+    """A record that ``producer`` read and could not decode: where it lay, its payload, and the reason."""
+
+    topic: str
+    partition: int
+    key: str
+    payload: bytes
+    reason: str
+
+
 class PlantModelMessage(Message, frozen=True, tag="plant_model", kw_only=True):
     """The operator's plant model (JSON of ``streams.plant_model.PlantModel``), published once at k = 0."""
 
@@ -209,5 +219,6 @@ AnyMessage = (
     | Outcome
     | Marker
     | Abort
+    | DeadLetter
     | PlantModelMessage
 )

@@ -39,7 +39,8 @@ class Channel:
     """Values in ``size`` slots; only the slots in ``reach`` can ever be tapped, and only they cost anything.
 
     Calls come with times that never decrease. Where two taps cover a slot at the same time, the one accepted
-    later wins and the other is over for that slot.
+    later wins and the other is over for that slot. ``changed`` is set when a tap began or ended; whoever
+    keeps account of it resets it.
     """
 
     def __init__(self, size: int, reach: Sequence[int]) -> None:
@@ -52,6 +53,7 @@ class Channel:
         self._held: dict[int, float] = {}
         self._next_change_s = np.inf
         self._compiled = _Compiled({}, {}, self._column)
+        self.changed = False
 
     def add(self, tap: SlotTap) -> None:
         """Let a tap act from its start on, or from the next call where that is past."""
@@ -97,6 +99,7 @@ class Channel:
                     if tap.operation == "hold":
                         self._held[slot] = float(self._history.last_received[self._column[slot]])
         self._active = active
+        self.changed = True
         self._compiled = _Compiled(active, self._held, self._column)
         changes = [tap.end_s for tap in active.values()] + [tap.start_s for tap in self._pending]
         self._next_change_s = min(changes, default=np.inf)
@@ -105,9 +108,7 @@ class Channel:
 class _Compiled:
     """The active taps as arrays: every operation that looks at one value is a * measured + b."""
 
-    def __init__(
-        self, active: dict[int, SlotTap], held: dict[int, float], column: NDArray[np.intp]
-    ) -> None:
+    def __init__(self, active: dict[int, SlotTap], held: dict[int, float], column: NDArray[np.intp]) -> None:
         self._slots = np.array(sorted(active), dtype=np.intp)
         count = len(self._slots)
         self._a, self._b, self._eps = np.ones(count), np.zeros(count), np.zeros(count)

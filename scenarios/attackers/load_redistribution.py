@@ -89,7 +89,7 @@ class LoadRedistribution(Attacker):
 
     def _capacity(self, grid: _Grid, model: PlantModel) -> Floats:
         eps = np.array([self.budget.eps.get(bus.load_tag, 0.0) for bus in model.buses])
-        return np.minimum(eps, self._tau * grid.load_mw)
+        return np.asarray(np.minimum(eps, self._tau * grid.load_mw))
 
     def _best(self, grid: _Grid, capacity: Floats) -> Plan:
         """The plan forecast to trip most; the present shift, clipped, stays a candidate."""

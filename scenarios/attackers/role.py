@@ -21,7 +21,6 @@ from streams.plant_model import PlantModel
 from streams.role import Outgoing
 from streams.sequence import Sequencer
 
-
 AttackBuilder = Callable[[PlantModel], list[tuple[Attacker, str]]]
 
 

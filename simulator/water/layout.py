@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ class Layout:
 
     elevation_m (nodes,): node elevation, for tanks of the bottom. demand_nodes: junctions with a base demand.
     tank_links[i]: links that touch tank i. clock_start_s: clock time of the INP's time 0.
-    flow_to_m3h, length_to_m: factors from the INP's units.
+    flow_to_m3h, length_to_m: factors from the INP's units. link_setting: (links,) what an open pump or valve
+    is set to, in EPANET's own meaning; NaN where opening needs no setting.
     """
 
     path: Path
@@ -65,6 +67,7 @@ class Layout:
     pumps: Ints
     check_valves: frozenset[int]
     link_open: NDArray[np.bool_]
+    link_setting: Floats
 
     @property
     def tank_names(self) -> tuple[str, ...]:
@@ -125,7 +128,18 @@ def read_layout(project: Any, path: Path) -> Layout:
         pumps=np.flatnonzero(link_type == en.PUMP),
         check_valves=frozenset(int(i) for i in np.flatnonzero(link_type == en.CVPIPE)),
         link_open=np.array([en.getlinkvalue(project, i, en.INITSTATUS) > 0.0 for i in links], dtype=np.bool_),
+        link_setting=np.array([_setting(project, i) for i in links]),
     )
+
+
+def _setting(project: Any, link: int) -> float:
+    kind = en.getlinktype(project, link)
+    value = float(en.getlinkvalue(project, link, en.INITSETTING))
+    if kind == en.PUMP:
+        return value if value > 0.0 else 1.0
+    if kind in (en.CVPIPE, en.PIPE) or value == en.MISSING:
+        return math.nan
+    return value
 
 
 def _base_demand(project: Any, node: int) -> float:

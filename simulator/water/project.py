@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import warnings
@@ -32,10 +33,8 @@ def close_project(project: Any) -> None:
     """Free a handle, also one that never opened properly."""
     for release in (en.closeH, en.close):
         # EPANET refuses to close what was never opened; the handle must be freed all the same.
-        try:
+        with contextlib.suppress(Exception):
             release(project)
-        except Exception:  # noqa: S112, PERF203
-            continue
     en.deleteproject(project)
 
 

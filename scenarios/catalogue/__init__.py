@@ -1,0 +1,139 @@
+"""Explicit catalogues: every network, scenario, attacker, detector and safe mode that a name can mean.
+
+A new one is one file plus one line here. Names are unique within a kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from scenarios.playbooks import ALL_PLAYBOOKS
+
+if TYPE_CHECKING:
+    from scenarios.attackers.base import Attacker
+
+_FOLDER = Path(__file__).parent
+
+
+class Entry(NamedTuple):
+    """One catalogue line; ``more`` adds keys to ``breakwater list --json``."""
+
+    name: str
+    description: str
+    more: dict[str, Any] = {}
+
+
+class ScenarioEntry(NamedTuple):
+    """A scenario that ships; its description stands in its file."""
+
+    name: str
+    path: Path
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def unique(entries: Iterable[_N]) -> dict[str, _N]:
+    """Entries by name. Raises ValueError for a name that comes twice."""
+    found: dict[str, _N] = {}
+    for entry in entries:
+        if entry.name in found:
+            raise ValueError(f"{entry.name!r} is in the catalogue twice")
+        found[entry.name] = entry
+    return found
+
+
+SCENARIOS = unique(
+    [
+        ScenarioEntry("flagship", _FOLDER / "flagship.toml"),
+        ScenarioEntry("smoke", _FOLDER / "smoke.toml"),
+    ]
+)
+
+GRID_NETWORKS = unique(
+    [
+        Entry("ieee118", "IEEE 118: 118 buses, 186 branches, 4,242 MW; PGLib-OPF units, costs and ratings"),
+        Entry("ieee39", "New England 39: 39 buses, 46 branches, 6,254 MW; published ratings"),
+        Entry("rts24", "IEEE Reliability Test System: 24 buses, 38 branches, 2,850 MW; published ratings"),
+        Entry("ieee14", "IEEE 14: 14 buses, 20 branches, 259 MW; derived ratings"),
+        Entry("ieee300", "IEEE 300: 300 buses, 411 branches, 23,526 MW; derived ratings"),
+    ]
+)
+
+WATER_NETWORKS = unique(
+    [
+        Entry("micropolis", "Micropolis, a virtual city of 5,000: 8 pumps, 1 tower, dry hours after a blackout"),
+        Entry("net1", "EPANET example 1: 1 pump, 1 tank, 9 junctions"),
+        Entry("net3", "EPANET example 3: 2 pumps, 3 tanks, 92 junctions"),
+    ]
+)
+
+DETECTORS = unique(
+    [
+        Entry("default", "certified network over windows of grid telemetry, interval training", {"kind": "model"}),
+        Entry("residual", "physics: nodal balance of the grid, mass balance of tanks", {"kind": "monitor"}),
+    ]
+)
+
+MONITORS = {name: entry for name, entry in DETECTORS.items() if entry.more["kind"] == "monitor"}
+
+PLAYBOOKS = unique(ALL_PLAYBOOKS)
+
+
+def attackers() -> dict[str, type[Attacker]]:
+    """Attacker classes by name."""
+    # Imported here: attackers bring numerical packages that the command line must not load for --help.
+    from scenarios.attackers.level_spoofing import LevelSpoofing
+    from scenarios.attackers.load_redistribution import LoadRedistribution
+
+    attacks: list[type[Attacker]] = [LoadRedistribution, LevelSpoofing]
+    return unique(attacks)
+
+
+def _networks() -> list[Entry]:
+    return [
+        *(Entry(e.name, e.description, {"kind": "grid"}) for e in GRID_NETWORKS.values()),
+        *(Entry(e.name, e.description, {"kind": "water"}) for e in WATER_NETWORKS.values()),
+    ]
+
+
+def _scenarios() -> list[Entry]:
+    from scenarios.scenario import load_scenario
+
+    found = [load_scenario(name).scenario for name in SCENARIOS]
+    return [Entry(s.name, s.description, {"duration_s": s.duration_s, "seed": s.seed}) for s in found]
+
+
+def _attackers() -> list[Entry]:
+    import msgspec
+
+    return [
+        Entry(a.name, a.description, {"options": msgspec.to_builtins(a.options_type())})
+        for a in attackers().values()
+    ]
+
+
+def _safe_modes() -> list[Entry]:
+    import msgspec
+
+    return [
+        Entry(p.name, p.description, {k: v for k, v in msgspec.to_builtins(p).items() if k not in Entry._fields})
+        for p in PLAYBOOKS.values()
+    ]
+
+
+KINDS: dict[str, Callable[[], list[Entry]]] = {
+    "networks": _networks,
+    "scenarios": _scenarios,
+    "attackers": _attackers,
+    "detectors": lambda: list(DETECTORS.values()),
+    "safe-modes": _safe_modes,
+}
+"""What ``breakwater list`` knows."""

@@ -1,0 +1,217 @@
+"""From TOML text to a checked scenario: every way in which a file can be wrong gets one sentence."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from scenarios import catalogue
+from scenarios.scenario import Attack, Scenario, Section
+from streams.errors import BadInput
+
+
+def locate(name_or_path: str) -> Path:
+    """Path of a catalogue scenario or of a TOML file."""
+    found = catalogue.SCENARIOS.get(name_or_path)
+    if found is not None:
+        return found.path
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise BadInput("SCENARIO", name_or_path, f"{', '.join(catalogue.SCENARIOS)} or a TOML file")
+    return path
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """The file's tables, dates as ISO text."""
+    try:
+        return {key: _without_dates(value) for key, value in tomllib.loads(path.read_text("utf-8")).items()}
+    except OSError as error:
+        raise BadInput("SCENARIO", str(path), f"a readable TOML file ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise BadInput("SCENARIO", str(path), "a TOML file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput("SCENARIO", str(path), f"a TOML file ({error})") from None
+
+
+def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:
+    """``a.b=c`` each: the value in TOML syntax (a bare word is a string), list entries by number."""
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            raise BadInput("--set", override, "KEY=VALUE with a dotted key, such as grid.load_scale=0.9")
+        *parents, last = key.strip().split(".")
+        place: Any = document
+        for part in parents:
+            place = _child(place, part, override)
+        if isinstance(place, list):
+            place[_index(place, last, override)] = _value(text)
+        elif isinstance(place, dict):
+            place[last] = _value(text)
+        else:
+            raise BadInput("--set", override, f"the key of a table; {parents[-1]} is a value")
+
+
+def check(document: dict[str, Any], source: str) -> Scenario:
+    """The scenario that ``document`` describes, everything checked that needs no plant."""
+    for where, number in _numbers(document, ""):
+        if not math.isfinite(number):
+            raise BadInput(f"{source}: {where}", number, "a finite number")
+    _refuse_unknown(document, Scenario, source, "")
+    try:
+        scenario = msgspec.convert(document, Scenario)
+    except msgspec.ValidationError as error:
+        raise _explained(error, document, source) from None
+    _check_times(scenario, source)
+    _check_names(scenario, source)
+    return scenario
+
+
+def _value(text: str) -> Any:
+    try:
+        return _without_dates(tomllib.loads(f"value = {text}")["value"])
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _child(place: Any, part: str, override: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, override)]
+    if isinstance(place, dict):
+        return place.setdefault(part, {})
+    raise BadInput("--set", override, f"the key of a table; {part} would lie in a value")
+
+
+def _index(place: list[Any], part: str, override: str) -> int:
+    if not part.isdecimal() or int(part) >= len(place):
+        raise BadInput("--set", override, f"an entry number from 0 to {len(place) - 1} where it says {part}")
+    return int(part)
+
+
+def _without_dates(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _without_dates(inner) for key, inner in value.items()}
+    return [_without_dates(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _numbers(inner, f"{where}[{number}]")
+    elif isinstance(value, float):
+        yield where, value
+
+
+def _refuse_unknown(table: Any, kind: type[Section], source: str, where: str) -> None:
+    """Name an unknown key and those that are allowed, which msgspec's own message does not list."""
+    if not isinstance(table, dict):
+        return
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        place = f"{where}.{key}" if where else key
+        if key not in hints:
+            raise BadInput(f"{source}: key {place}", value, "one of " + ", ".join(sorted(hints)))
+        inner = next((k for k in (hints[key], *get_args(hints[key])) if _is_section(k)), None)
+        if inner is not None:
+            for number, entry in enumerate(value if isinstance(value, list) else [value]):
+                _refuse_unknown(
+                    entry, inner, source, f"{place}[{number}]" if isinstance(value, list) else place
+                )
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _explained(error: msgspec.ValidationError, document: dict[str, Any], source: str) -> BadInput:
+    """msgspec's message, turned into where, value and allowed."""
+    text, _, path = str(error).partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    if missing := re.search(r"missing required field `(.+?)`", text):
+        place = f"{path}.{missing[1]}" if path else missing[1]
+        return BadInput(f"{source}: {place}", None, "a value; this key is required")
+    value: Any = document
+    for part in re.findall(r"[^.\[\]]+|\.\.\.", path):
+        if isinstance(value, dict):
+            value = value.get(part, value)
+        elif isinstance(value, list) and part.isdecimal():
+            value = value[int(part)]
+    allowed = re.sub(r", got .*", "", text.removeprefix("Expected ")).replace("`", "")
+    if text.startswith("Invalid enum value"):
+        allowed = _choices(path)
+    return BadInput(f"{source}: {path}", value, allowed)
+
+
+def _choices(path: str) -> str:
+    """Values of the literal field that a path such as "grid.security" or "attack[0].knowledge" names."""
+    kind: Any = Scenario
+    for part in re.sub(r"\[\d+\]", "", path).split("."):
+        hint = get_type_hints(kind)[part]
+        kind = next((k for k in (hint, *get_args(hint)) if _is_section(k)), hint)
+    return ", ".join(map(repr, get_args(kind)))
+
+
+def _check_times(scenario: Scenario, source: str) -> None:
+    general = scenario.scenario
+    try:
+        datetime.fromisoformat(general.start)
+    except ValueError:
+        where = f"{source}: scenario.start"
+        raise BadInput(where, general.start, "an ISO date and time such as 2025-07-15T12:00:00") from None
+    _multiple(source, "scenario.exchange_s", general.exchange_s, general.scan_s, "scan_s")
+    _multiple(source, "water.hydraulic_step_s", scenario.water.hydraulic_step_s, general.scan_s, "scan_s")
+    _multiple(source, "scenario.duration_s", general.duration_s, general.exchange_s, "exchange_s")
+    for number, attack in enumerate(scenario.attack):
+        if attack.end_s <= attack.start_s:
+            where = f"{source}: attack[{number}].end_s"
+            raise BadInput(where, attack.end_s, f"more than its start_s of {attack.start_s:g}")
+
+
+def _multiple(source: str, field: str, value: float, unit: float, unit_name: str) -> None:
+    ratio = value / unit
+    if ratio < 0.5 or abs(ratio - round(ratio)) > 1e-9 * ratio:
+        raise BadInput(f"{source}: {field}", value, f"a whole multiple of {unit_name} = {unit:g}")
+
+
+def _check_names(scenario: Scenario, source: str) -> None:
+    grid, water = scenario.grid.network, scenario.water.network
+    if grid not in catalogue.GRID_NETWORKS:
+        raise BadInput(f"{source}: grid.network", grid, ", ".join(catalogue.GRID_NETWORKS))
+    if water not in catalogue.WATER_NETWORKS and not Path(water).is_file():
+        allowed = f"{', '.join(catalogue.WATER_NETWORKS)} or the path of an INP file"
+        raise BadInput(f"{source}: water.network", water, allowed)
+    for number, attack in enumerate(scenario.attack):
+        _check_attack(attack, f"{source}: attack[{number}]")
+    for field, names, known in (
+        ("response.playbooks", scenario.response.playbooks, catalogue.PLAYBOOKS),
+        ("detector.monitors", scenario.detector.monitors, catalogue.MONITORS),
+    ):
+        for name in names:
+            if name not in known:
+                raise BadInput(f"{source}: {field}", name, ", ".join(known))
+    if len({entry.id for entry in scenario.link}) < len(scenario.link):
+        ids = [entry.id for entry in scenario.link]
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise BadInput(f"{source}: link.id", twice, "each link once")
+
+
+def _check_attack(attack: Attack, where: str) -> None:
+    known = catalogue.attackers()
+    if attack.attacker not in known:
+        raise BadInput(f"{where}.attacker", attack.attacker, ", ".join(known))
+    try:
+        msgspec.convert(attack.options, known[attack.attacker].options_type)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(get_type_hints(known[attack.attacker].options_type)) or "none"
+        raise BadInput(f"{where}.options", attack.options, f"{fields} ({error})") from None

@@ -1,0 +1,145 @@
+"""Frequency of every island, and the units that hold it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.grid.case import GridCase
+from simulator.grid.kernels import Islands, LoadRelays, UnitRelays, Units, run_frequency
+from simulator.grid.protection import DynamicsSettings, ProtectionSettings
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class FrequencyDynamics:
+    """State between two power flows: units (g,), islands (up to one per bus), frequency relays.
+
+    A unit's electrical output follows from the power flow; here is its mechanical power.
+    """
+
+    def __init__(self, case: GridCase, protection: ProtectionSettings, settings: DynamicsSettings) -> None:
+        n, g, d = len(case.bus_name), len(case.unit_name), len(case.load_bus)
+        self._case = case
+        self._step_s = settings.step_s
+        self._nominal_hz = case.nominal_hz
+        self._energy_mw_s = case.unit_inertia_s * case.unit_p_max_mw
+        self.load_damping = settings.load_damping_pu
+        self.units = Units(
+            island=np.full(g, -1, dtype=np.int64),
+            setpoint=np.zeros(g),
+            reference=np.zeros(g),
+            valve=np.zeros(g),
+            reheat=np.zeros(g),
+            power=np.zeros(g),
+            low=case.unit_p_min_mw.copy(),
+            high=case.unit_p_max_mw.copy(),
+            droop_mw_per_hz=case.unit_p_max_mw / (case.unit_droop_pu * case.nominal_hz),
+            ramp_mw_per_s=case.unit_ramp_mw_per_min / 60.0,
+        )
+        self.islands = Islands(np.zeros(n), np.zeros(n), np.ones(n), np.full(n, case.nominal_hz))
+        self.loads = LoadRelays(
+            np.full(d, -1, dtype=np.int64),
+            np.ones(d),
+            np.zeros(d, dtype=np.int64),
+            np.zeros(d),
+            np.zeros(d, dtype=np.bool_),
+        )
+        limits = protection.unit_low_hz + protection.unit_high_hz
+        self.relays = UnitRelays(
+            np.ones(g),
+            np.zeros((g, len(limits))),
+            np.zeros(g, dtype=np.bool_),
+            np.array([limit for limit, _ in limits]),
+            np.array([delay for _, delay in limits]),
+            len(protection.unit_low_hz),
+        )
+        self._stages_hz = np.array(protection.ufls_hz, dtype=np.float64)
+        self._ufls_delay_s = protection.ufls_delay_s
+        self._model = np.array(
+            [
+                case.nominal_hz,
+                settings.load_damping_pu,
+                settings.valve_s,
+                settings.reheat_s,
+                settings.high_pressure_share,
+            ]
+        )
+        self._n_islands = 0
+
+    @property
+    def participation(self) -> Floats:
+        """(g,) stored energy H S in MW s: how an imbalance falls on the units at its first instant."""
+        return self._energy_mw_s
+
+    def settle(self, unit_mw: Floats) -> None:
+        """Put every unit in steady state at ``unit_mw`` (g,), every island at nominal frequency."""
+        for state in (self.units.setpoint, self.units.reference, self.units.valve, self.units.reheat):
+            state[:] = unit_mw
+        self.units.power[:] = unit_mw
+        self.islands.hz[:] = self._nominal_hz
+
+    def regroup(self, bus_island: Index, unit_on: Flags, bus_hz: Floats) -> None:
+        """Follow new islands: each starts at the inertia-weighted mean of its units' last frequencies.
+
+        bus_island (n,): -1 dead; bus_hz (n,): frequencies before the change.
+        """
+        case, units = self._case, self.units
+        on = unit_on & (self._energy_mw_s > 0.0)
+        units.island[:] = np.where(on, bus_island[case.unit_bus], -1)
+        self.loads.island[:] = bus_island[case.load_bus]
+        self._n_islands = int(bus_island.max(initial=-1)) + 1
+        for k in range(self._n_islands):
+            own = units.island == k
+            energy = self._energy_mw_s[own]
+            self.islands.energy_mw_s[k] = energy.sum()
+            self.islands.hz[k] = (energy * bus_hz[case.unit_bus[own]]).sum() / energy.sum()
+        off = units.island < 0
+        for state in (units.setpoint, units.reference, units.valve, units.reheat, units.power):
+            state[off] = 0.0
+        self.relays.timer_s[off] = 0.0
+
+    def balance(self, load_mw: Floats, losses_mw: Floats) -> None:
+        """Take connected demand at nominal frequency per load (d,) and losses per island after a power flow."""
+        n, live = self._n_islands, self.loads.island >= 0
+        self.islands.load_mw[:n] = np.bincount(self.loads.island[live], weights=load_mw[live], minlength=n)
+        self.islands.losses_mw[:n] = losses_mw
+
+    def damping_factor(self, bus_island: Index) -> Floats:
+        """(d,) factor on each load's demand at its island's present frequency; 1 where dead."""
+        island = bus_island[self._case.load_bus]
+        relative = self.islands.hz[island] / self._nominal_hz - 1.0
+        return np.asarray(np.where(island >= 0, 1.0 + self.load_damping * relative, 1.0))
+
+    def bus_hz(self, bus_island: Index) -> Floats:
+        """(n,) frequency at every bus, 0 where dead."""
+        return np.asarray(np.where(bus_island >= 0, self.islands.hz[bus_island], 0.0))
+
+    def run(self, span_s: float) -> float:
+        """Sub-step until a frequency relay acts or ``span_s`` is over; returns the seconds that passed.
+
+        What acted stands in ``loads.acts`` and ``relays.trips``, until the next call.
+        """
+        self.loads.acts[:] = False
+        self.relays.trips[:] = False
+        if span_s <= 0.0:
+            return 0.0
+        steps = math.ceil(span_s / self._step_s - 1e-9)
+        return float(
+            run_frequency(
+                self.units,
+                self.islands,
+                self.loads,
+                self.relays,
+                self._stages_hz,
+                self._ufls_delay_s,
+                self._model,
+                self._n_islands,
+                span_s,
+                max(steps, 1),
+            )
+        )

@@ -1,0 +1,56 @@
+"""Which feeders of each load bus are still connected, and what opened the others."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+ShedCause = Literal["ufls", "uvls", "voltage_collapse", "island", "planned"]
+CAUSES: tuple[ShedCause, ...] = get_args(ShedCause)
+BLOCKS = 20
+BLOCK_SHARE = 1.0 / BLOCKS
+
+
+class Feeders:
+    """Each load (d,) is BLOCKS equal feeders; shedding opens the lowest-numbered that are closed.
+
+    A load of negative demand is generation on the distribution side: relays leave it connected.
+    """
+
+    def __init__(self, load_mw: Floats) -> None:
+        self._opened = np.zeros((len(CAUSES), len(load_mw)), dtype=np.int64)
+        self._consumes = load_mw >= 0.0
+
+    def closed_blocks(self) -> Index:
+        """(d,) feeders still connected, 0 to BLOCKS."""
+        return np.asarray(BLOCKS - self._opened.sum(axis=0))
+
+    def served_share(self) -> Floats:
+        """(d,) share of each load's demand that is connected."""
+        return np.asarray(self.closed_blocks() * BLOCK_SHARE)
+
+    def alive(self, load: int, block: int) -> bool:
+        """Whether feeder ``block`` (0 to BLOCKS - 1) of load position ``load`` is connected."""
+        return block >= int(self._opened[:, load].sum())
+
+    def opened_by(self, cause: ShedCause) -> Index:
+        """(d,) feeders that ``cause`` opened."""
+        return self._opened[CAUSES.index(cause)]
+
+    def shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
+        """Open up to ``blocks`` feeders at each of ``loads`` (positions); returns how many opened at each."""
+        count = np.minimum(blocks, self.closed_blocks()[loads])
+        if cause != "island" and cause != "voltage_collapse":
+            count = np.where(self._consumes[loads], count, 0)
+        self._opened[CAUSES.index(cause), loads] += count
+        return np.asarray(count)
+
+    def shed_mw(self, demand_mw: Floats) -> dict[str, float]:
+        """Present demand behind opened feeders by cause, MW; all causes are listed."""
+        amounts = self._opened @ demand_mw * BLOCK_SHARE
+        return {cause: float(mw) for cause, mw in zip(CAUSES, amounts, strict=True)}

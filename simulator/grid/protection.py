@@ -1,0 +1,99 @@
+"""Settings of protection and dynamics, with the standards they come from."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from simulator.settings import Settings
+from streams.errors import BadInput
+
+# name -> (a, b, p) of t = multiplier (a / (M^p - 1) + b), M = current / pickup.
+# IEC 60255-151 has b = 0; the IEEE rows are those of IEEE C37.112.
+CURVES: dict[str, tuple[float, float, float]] = {
+    "iec_standard_inverse": (0.14, 0.0, 0.02),
+    "iec_very_inverse": (13.5, 0.0, 1.0),
+    "iec_extremely_inverse": (80.0, 0.0, 2.0),
+    "iec_long_time_inverse": (120.0, 0.0, 1.0),
+    "ieee_moderately_inverse": (0.0515, 0.114, 0.02),
+    "ieee_very_inverse": (19.61, 0.491, 2.0),
+    "ieee_extremely_inverse": (28.2, 0.1217, 2.0),
+}
+
+
+class ProtectionSettings(Settings, frozen=True):
+    """Relay settings, the same for every element.
+
+    Overload, per branch on the larger end current over rating: inverse curve with pickup at
+    overload_pickup; below pickup the relay resets as an induction disk does, in
+    multiplier * overload_reset_s / (1 - M^2) seconds from the brink of tripping (C37.112, 29.1 s for the
+    extremely inverse curve); and a definite time fast_pickup, fast_delay_s (DCSIMSEP).
+    Load shedding on frequency (ERCOT NOGRR247): one block of feeders per stage of ufls_hz after ufls_delay_s.
+    On voltage: one block each uvls_delay_s below uvls_pu, at most uvls_max_steps (steps: AC-CFM; threshold
+    and delay are assumptions). Unit trips, pairs (limit, seconds): NERC PRC-024-3, Western and Quebec-free
+    tables; units are assumed to trip where the standard stops demanding ride-through.
+    """
+
+    overload_curve: str = "iec_extremely_inverse"
+    overload_pickup: float = 1.25
+    overload_multiplier: float = 1.0
+    overload_reset_s: float = 29.1
+    fast_pickup: float = 1.5
+    fast_delay_s: float = 15.0
+    ufls_hz: tuple[float, ...] = (59.3, 59.1, 58.9, 58.7, 58.5)
+    ufls_delay_s: float = 0.1
+    uvls_pu: float = 0.88
+    uvls_delay_s: float = 3.0
+    uvls_max_steps: int = 5
+    unit_low_hz: tuple[tuple[float, float], ...] = (
+        (57.0, 0.0),
+        (57.3, 0.75),
+        (57.8, 7.5),
+        (58.4, 30.0),
+        (59.4, 180.0),
+    )
+    unit_high_hz: tuple[tuple[float, float], ...] = ((61.7, 0.0), (61.6, 30.0), (60.6, 180.0))
+    unit_low_pu: tuple[tuple[float, float], ...] = ((0.45, 0.15), (0.65, 0.3), (0.75, 2.0), (0.9, 3.0))
+
+    def check(self) -> None:
+        """Raise BadInput where a value is outside what the kernels can work with."""
+        if self.overload_curve not in CURVES:
+            raise BadInput("protection overload_curve", self.overload_curve, ", ".join(CURVES))
+        for name in ("overload_pickup", "overload_multiplier", "fast_pickup", "uvls_delay_s"):
+            value = getattr(self, name)
+            if not (isfinite(value) and value > 0.0):
+                raise BadInput(f"protection {name}", value, "a finite number above 0")
+        for name in ("overload_reset_s", "fast_delay_s", "ufls_delay_s", "uvls_pu"):
+            value = getattr(self, name)
+            if not (isfinite(value) and value >= 0.0):
+                raise BadInput(f"protection {name}", value, "a finite number, 0 or more")
+        if list(self.ufls_hz) != sorted(self.ufls_hz, reverse=True) or len(self.ufls_hz) > 20:
+            raise BadInput("protection ufls_hz", self.ufls_hz, "at most 20 falling frequencies")
+
+
+class DynamicsSettings(Settings, frozen=True):
+    """Frequency model, the same for every unit.
+
+    step_s: largest sub-step, at most 0.05; valve_s: governor and valve lag; reheat_s, high_pressure_share:
+    turbine (Anderson and Mirheydar 1990, 8 s and 0.3); load_damping_pu: per unit of load per unit of frequency;
+    resolve_s: longest time between two power flows while disturbed; calm_after_s: how long after the last
+    action the grid counts as disturbed.
+    """
+
+    step_s: float = 0.025
+    valve_s: float = 0.2
+    reheat_s: float = 8.0
+    high_pressure_share: float = 0.3
+    load_damping_pu: float = 1.0
+    resolve_s: float = 1.0
+    calm_after_s: float = 30.0
+
+    def check(self) -> None:
+        """Raise BadInput where a value is outside what the kernels can work with."""
+        if not 0.0 < self.step_s <= 0.05:
+            raise BadInput("dynamics step_s", self.step_s, "above 0, at most 0.05")
+        for name in ("valve_s", "reheat_s", "resolve_s"):
+            value = getattr(self, name)
+            if not (isfinite(value) and value > 0.0):
+                raise BadInput(f"dynamics {name}", value, "a finite number above 0")
+        if not 0.0 <= self.high_pressure_share <= 1.0:
+            raise BadInput("dynamics high_pressure_share", self.high_pressure_share, "0 to 1")

@@ -1,0 +1,278 @@
+"""The plant: grid and water with their coupling, instruments, stations, links and local controllers, on SimPy.
+
+The seam of the whole product: ``advance(inputs, until_s)`` takes commands and taps, nothing else, and returns
+what happened and what every receiver got. Replaying the same inputs gives the same truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from simulator.budgets import link_budgets
+from simulator.clock import Order, periodic, run_through
+from simulator.coupling import PlantCoupling
+from simulator.grid.case import load_case
+from simulator.grid.grid import Grid
+from simulator.instruments import Instruments
+from simulator.nature import ElectricDemand, WaterDemand, daily_shape
+from simulator.outcomes import Outcomes
+from simulator.pump_stations import PumpStations
+from simulator.settings import PlantSettings
+from simulator.stations import LOSS_SHARE, WATER_REPORT_S, accuracies, build_plant_model
+from simulator.water.plc import pump_rules
+from simulator.water.water import Water
+from streams.links import LinkTable
+from streams.messages import Command, Tap
+
+Floats = NDArray[np.float64]
+
+
+class PlantEvent(NamedTuple):
+    """Something that happened at ``t_s``; see ``streams.messages.Event``."""
+
+    t_s: float
+    kind: str
+    element: str
+    cause: str
+    value: float
+    unit: str
+
+
+class Report(NamedTuple):
+    """One exchange as seen at its end: vectors in plant-model order and the events since the last one."""
+
+    true: Floats
+    measured: Floats
+    received: Floats
+    link_values: Floats
+    loading: Floats
+    water_reported: bool
+    events: list[PlantEvent]
+
+
+class Plant:
+    """The twin of one run. Raises BadInput where the settings do not fit the networks."""
+
+    def __init__(self, settings: PlantSettings) -> None:
+        self.settings = settings
+        start = datetime.fromisoformat(settings.start)
+        clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
+        case = load_case(settings.grid.network, settings.grid.ratings)
+        self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
+        rules = pump_rules(self.water.layout)
+        self.model = build_plant_model(settings, case, self.water, rules, daily_shape(start, 0.0))
+        self._electric = ElectricDemand(
+            settings.seed,
+            start,
+            tuple(case.bus_name[b] for b in case.load_bus),
+            case.load_mw,
+            case.load_mvar,
+            settings.grid.load_scale,
+            settings.scan_s,
+        )
+        self._water_demand = WaterDemand(settings.seed, settings.water.hydraulic_step_s)
+        self._case = case
+        self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
+        self.grid = self._start_grid()
+        self.assumptions = (*case.assumptions, *(note for rule in rules for note in rule.assumptions))
+        self._coupling = PlantCoupling(settings.water, self.grid, self.water)
+        self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
+        self._pumps = PumpStations(self.model, self.water, rules, self.links)
+        self.outcomes = Outcomes(case.nominal_hz, settings.water.replication)
+        tags = self.model.tags
+        self._instruments = Instruments(
+            settings.seed,
+            tuple(tag.name for tag in tags),
+            accuracies(tags),
+            np.array([tag.low for tag in tags]),
+            np.array([tag.high for tag in tags]),
+        )
+        self._slow = np.array([tag.period_s > settings.scan_s for tag in tags])
+        self._command_row = {
+            (entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)
+        }
+        self._link_values = np.full(len(self.model.link_tags), np.nan)
+        self._measured = np.full(len(tags), np.nan)
+        self._received = np.full(len(tags), np.nan)
+        self._true = np.full(len(tags), np.nan)
+        self._source = self._sources()
+        self._events: list[PlantEvent] = []
+        self._water_due = False
+        self._env = simpy.Environment()
+        self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
+        self._env.process(
+            periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water)
+        )
+        self._env.process(periodic(self._env, WATER_REPORT_S, Order.CONTROLLERS, self._report_water))
+        self._env.process(periodic(self._env, settings.scan_s, Order.REPORT, self._report))
+        self._report_water(0)
+        self._report(0)
+
+    # The seam
+
+    def advance(self, inputs: Sequence[Command | Tap], until_s: float) -> Report:
+        """Take commands and taps, run every process up to and including ``until_s``, and report.
+
+        until_s: a multiple of the exchange time, not before the last one; 0 gives the first report.
+        """
+        for message in inputs:
+            if isinstance(message, Tap):
+                self._take_tap(message)
+            else:
+                self._take_command(message)
+        run_through(self._env, until_s)
+        events, self._events = sorted(self._events, key=lambda event: event.t_s), []
+        water_due, self._water_due = self._water_due, False
+        return Report(
+            self._true.copy(),
+            self._measured.copy(),
+            self._received.copy(),
+            self._link_values.copy(),
+            self.grid.branch_loading_pu.copy(),
+            water_due,
+            events,
+        )
+
+    def close(self) -> None:
+        """Free EPANET's memory."""
+        self.water.close()
+
+    def _take_tap(self, tap: Tap) -> None:
+        refusal = self.links.accept(tap)
+        if refusal is not None:
+            self._events.append(
+                PlantEvent(self._env.now, "tap_out", tap.link, f"refused: {refusal.reason}", 0.0, "tags")
+            )
+
+    def _take_command(self, command: Command) -> None:
+        now = self._env.now
+        power = np.full(len(self._case.unit_name), np.nan)
+        for setpoint in command.setpoints:
+            value = self.links.apply_command(setpoint.link, setpoint.element, setpoint.value, now)
+            row = self._command_row.get((setpoint.link, setpoint.element))
+            if row is not None:
+                self._link_values[row] = value
+            if setpoint.quantity != "power_mw":
+                self._pumps.command(setpoint.element, setpoint.quantity, value)
+            elif setpoint.element in self._unit_position:
+                power[self._unit_position[setpoint.element]] = value
+        self.grid.set_setpoints(power)
+
+    # Processes
+
+    def _scan_grid(self, scan: int) -> None:
+        load_mw, load_mvar = self._electric.at(scan)
+        self.grid.set_demand(load_mw, load_mvar)
+        derated_mw = self._coupling.derate()
+        self._note(self.grid.advance(scan * self.settings.scan_s))
+        self._coupling.supply_pumps()
+        self.outcomes.add_scan(
+            float((self.grid.load_demand_mw - self.grid.load_served_mw).sum()),
+            derated_mw,
+            self.grid.bus_frequency_hz,
+            self.settings.scan_s,
+        )
+        self.outcomes.shed_mw_by_cause = dict(self.grid.shed_mw_by_cause)
+
+    def _step_water(self, step: int) -> None:
+        self.water.set_demand_factor(self._water_demand.at(step))
+        self._coupling.draw_cooling()
+        self._note(self.water.advance(step * self.settings.water.hydraulic_step_s))
+        self.outcomes.water_not_delivered_m3 = self.water.water_not_delivered_m3
+        self.outcomes.low_pressure_node_hours = self.water.low_pressure_node_hours
+        self.outcomes.tank_overflow_m3 = self.water.tank_overflow_m3
+
+    def _report_water(self, count: int) -> None:
+        """Sample the water instruments and let the pump controllers act on what they receive."""
+        self._water_due = True
+        step = round(self._env.now / self.settings.scan_s)
+        true = self._pool()[self._source]
+        self._true[self._slow] = true[self._slow]
+        self._measured[self._slow] = self._instruments.measure(true, step)[self._slow]
+        self._pumps.control(self._env.now, self._measured, self._link_values)
+
+    def _report(self, scan: int) -> None:
+        """Sample the grid's instruments; taps act on the way to SCADA."""
+        now = self._env.now
+        true = self._pool()[self._source]
+        fast = ~self._slow
+        self._true[fast] = true[fast]
+        self._measured[fast] = self._instruments.measure(true, scan)[fast]
+        received = self.links.apply(now, self._measured)
+        keep = self._slow if not self._water_due else np.zeros_like(self._slow)
+        self._received = np.where(keep, self._received, received)
+        for change in self.links.take_transitions():
+            self._events.append(
+                PlantEvent(change.t_s, change.kind, change.link, change.operation, float(change.tags), "tags")
+            )
+
+    # Inner parts
+
+    def _start_grid(self) -> Grid:
+        """Grid at t = 0: the operator's schedule, demand of nature's first step."""
+        power = np.zeros(len(self._case.unit_name))
+        for unit in self.model.units:
+            power[self._unit_position[unit.name]] = unit.scheduled_mw
+        grid = Grid(self._case, power)
+        load_mw, load_mvar = self._electric.at(0)
+        grid.set_demand(load_mw, load_mvar)
+        grid.advance(0.0)
+        return grid
+
+    def _note(self, events: Sequence[tuple[float, str, str, str, float, str]]) -> None:
+        for event in events:
+            self._events.append(PlantEvent(*event))
+            if event[1] == "line_trip":
+                self.outcomes.lines_tripped += 1
+            elif event[1] == "generator_trip":
+                self.outcomes.generators_tripped += 1
+
+    def _pool(self) -> Floats:
+        """Every true quantity that has an instrument, concatenated as ``_sources`` counts them."""
+        grid, water = self.grid, self.water
+        return np.concatenate(
+            (
+                grid.load_served_mw,
+                grid.unit_power_mw,
+                np.nan_to_num(grid.bus_frequency_hz),
+                grid.bus_voltage_pu,
+                grid.branch_flow_from_mw,
+                grid.branch_closed,
+                water.tank_level_m,
+                water.tank_inflow_m3h,
+                water.pump_flow_m3h,
+                water.pump_running,
+            )
+        )
+
+    def _sources(self) -> NDArray[np.intp]:
+        """Position in ``_pool`` of every tag, in tag order."""
+        case, layout, model = self._case, self.water.layout, self.model
+        sizes = (len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name))
+        sizes += (len(case.branch_name), len(case.branch_name), len(layout.tanks), len(layout.tanks))
+        starts = np.concatenate(([0], np.cumsum((*sizes, len(layout.pumps)))))
+        load, unit, frequency, voltage, flow, closed, level, inflow, pump_flow, running = starts
+        bus = {name: i for i, name in enumerate(case.bus_name)}
+        load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
+        place: dict[str, int] = {}
+        for node in model.buses:
+            place[node.voltage_tag] = voltage + bus[node.name]
+            if node.load_tag:
+                place[node.load_tag] = load + load_of_bus[bus[node.name]]
+        for u in model.units:
+            place[u.power_tag] = unit + self._unit_position[u.name]
+            place[u.frequency_tag] = frequency + bus[u.bus]
+        for i, branch in enumerate(model.branches):
+            place[branch.flow_tag], place[branch.status_tag] = flow + i, closed + i
+        for i, tank in enumerate(model.tanks):
+            place[tank.level_tag], place[tank.inflow_tag] = level + i, inflow + i
+        for pump in model.pumps:
+            i = layout.pump_names.index(pump.name)
+            place[pump.flow_tag], place[pump.status_tag] = pump_flow + i, running + i
+        return np.array([place[tag.name] for tag in model.tags], dtype=np.intp)

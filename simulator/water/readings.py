@@ -1,0 +1,84 @@
+"""What can be read off a water network at any time: true values by name."""
+
+from __future__ import annotations
+
+from simulator.water.engine import Bools
+from simulator.water.layout import Floats, Layout
+from simulator.water.state import State
+from simulator.water.storage import Storage
+
+
+class Readings:
+    """Arrays over tanks, pumps and nodes in the order of ``layout``; read, do not write them."""
+
+    layout: Layout
+    state: State
+    _storage: Storage
+    _node_index: dict[str, int]
+    _applied_extra: dict[int, float]
+
+    @property
+    def tank_level_m(self) -> Floats:
+        """(tanks,) level from the tank's bottom, now."""
+        return self._storage.level_m
+
+    @property
+    def tank_volume_m3(self) -> Floats:
+        """(tanks,) volume now, what lies below the lowest level included."""
+        return self._storage.volume_m3.copy()
+
+    @property
+    def tank_inflow_m3h(self) -> Floats:
+        """(tanks,) net inflow, + filling; it goes on while a full tank spills."""
+        return self.state.tank_inflow_m3h
+
+    @property
+    def tank_overflow_m3(self) -> float:
+        """Spilled from full tanks since t = 0."""
+        return float(self._storage.overflow_m3.sum())
+
+    @property
+    def pump_flow_m3h(self) -> Floats:
+        """(pumps,) flow."""
+        return self.state.pump_flow_m3h
+
+    @property
+    def pump_running(self) -> Bools:
+        """(pumps,) True where the motor is on and supplied; it may still move nothing."""
+        return self.state.pump_running
+
+    @property
+    def pump_power_kw(self) -> Floats:
+        """(pumps,) electric power; EPANET gives a pump that moves nothing no power."""
+        return self.state.pump_power_kw
+
+    @property
+    def node_pressure_m(self) -> Floats:
+        """(nodes,) gauge pressure, at least 0."""
+        return self.state.node_pressure_m
+
+    @property
+    def node_demand_m3h(self) -> Floats:
+        """(nodes,) demand asked for, extra demand included."""
+        return self.state.node_demand_m3h
+
+    @property
+    def node_delivered_m3h(self) -> Floats:
+        """(nodes,) demand delivered."""
+        return self.state.node_delivered_m3h
+
+    @property
+    def customers_without_pressure(self) -> int:
+        """Junctions with demand whose pressure is below 20 psi."""
+        return self.state.customers_without_pressure
+
+    def extra_delivered_m3h(self, node: str) -> float:
+        """Extra demand delivered at a junction: its share of what the junction gets. Raises KeyError."""
+        index = self._node_index[node]
+        asked = float(self.state.node_demand_m3h[index])
+        extra = self._applied_extra.get(index, 0.0)
+        return extra * float(self.state.node_delivered_m3h[index]) / asked if asked > 0.0 else 0.0
+
+    def pressure_m(self, node: str) -> float:
+        """Gauge pressure at a node, at least 0. Raises KeyError."""
+        return float(self.state.node_pressure_m[self._node_index[node]])

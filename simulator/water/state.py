@@ -1,0 +1,76 @@
+"""One solution seen as a person would: pressures, pump figures, what is missing where."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from simulator.water.engine import Bools, Solution
+from simulator.water.layout import Floats, Layout
+
+SERVICE_PRESSURE_M = 14.06  # 20 psi
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Figures that hold until the next solution.
+
+    Node arrays (nodes,): pressure_m is at least 0, because a pipe that is not full shows no pressure;
+    demand_m3h is what is asked for, delivered_m3h what is let out. Tank arrays (tanks,): tank_inflow_m3h,
+    net, + filling. Pump arrays (pumps,). supplied_m3h: net from reservoirs; leaked_m3h: emitters, leakage.
+    """
+
+    node_pressure_m: Floats
+    node_demand_m3h: Floats
+    node_delivered_m3h: Floats
+    node_head_m: Floats
+    link_flow_m3h: Floats
+    tank_inflow_m3h: Floats
+    pump_flow_m3h: Floats
+    pump_power_kw: Floats
+    pump_running: Bools
+    supplied_m3h: float
+    delivered_m3h: float
+    leaked_m3h: float
+    customers_without_pressure: int
+
+
+def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) -> State:
+    """State from a solution. sealed: (tanks,) True where we hold a tank's outlets closed."""
+    pressure = np.maximum(solution.head_m - layout.elevation_m, 0.0)
+    inflow = solution.node_net_m3h[layout.tank_nodes]
+    # Closed links leak by the solver's tolerance; an empty tank gives nothing at all.
+    inflow = np.where(sealed, np.maximum(inflow, 0.0), inflow)
+    delivered = float(solution.delivered_m3h.sum())
+    running = link_open[layout.pumps]
+    return State(
+        node_pressure_m=pressure,
+        node_demand_m3h=solution.requested_m3h,
+        node_delivered_m3h=solution.delivered_m3h,
+        node_head_m=solution.head_m,
+        link_flow_m3h=solution.flow_m3h,
+        tank_inflow_m3h=inflow,
+        pump_flow_m3h=np.where(running, solution.flow_m3h[layout.pumps], 0.0),
+        pump_power_kw=np.where(running, solution.pump_power_kw, 0.0),
+        pump_running=running.copy(),
+        supplied_m3h=-float(solution.node_net_m3h[layout.reservoirs].sum()),
+        delivered_m3h=delivered,
+        leaked_m3h=float(solution.node_net_m3h[layout.junctions].sum()) - delivered,
+        customers_without_pressure=int((pressure[layout.demand_nodes] < SERVICE_PRESSURE_M).sum()),
+    )
+
+
+def dead(layout: Layout, last: Solution) -> Solution:
+    """What holds while no solution exists: nothing flows, demand goes on being asked for."""
+    none = np.zeros_like(last.node_net_m3h)
+    return Solution(
+        head_m=layout.elevation_m.copy(),
+        node_net_m3h=none,
+        requested_m3h=last.requested_m3h,
+        delivered_m3h=none,
+        flow_m3h=np.zeros_like(last.flow_m3h),
+        pump_power_kw=np.zeros_like(last.pump_power_kw),
+        relative_error=last.relative_error,
+        converged=False,
+    )

@@ -1,0 +1,172 @@
+"""The bus over Kafka's protocol, by kafka-python: Apache Kafka in production, the development broker else."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaConfigurationError, KafkaError, TopicAlreadyExistsError
+
+from streams.bus import Record, partition_of
+from streams.errors import BadInput, RunFailed
+
+BOOTSTRAP_S = 4.0
+"""Wall seconds within which a broker must answer the first time."""
+
+DELIVERY_S = 60.0
+"""Wall seconds for a record to be stored; a broker that restarts is found again within 30 s."""
+
+MAX_MESSAGE_BYTES = 16 << 20
+"""Largest payload; the plant model of a network of ten thousand branches has a few MiB."""
+
+# Without a handler, warnings of the client would stand on stderr beside our one sentence.
+logging.getLogger("kafka").addHandler(logging.NullHandler())
+
+
+class KafkaBus:
+    """Implements ``streams.bus.Bus``. Not to be shared between processes; publishing is safe between threads.
+
+    bootstrap: ``HOST:PORT``, several separated by commas. Raises BadInput when no broker answers there.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        if not all(re.fullmatch(r"[^:\s]+:\d{1,5}", server) for server in bootstrap.split(",")):
+            raise BadInput("bootstrap", bootstrap, "HOST:PORT of a Kafka broker, several separated by commas")
+        self._bootstrap = bootstrap
+        self._partitions: dict[str, int] = {}
+        self._pending: list[Any] = []
+        self._subscriptions: list[KafkaSubscription] = []
+        self._producer: Any = self._connect(
+            KafkaProducer,
+            metrics_enabled=False,
+            acks="all",
+            enable_idempotence=True,
+            # Records of an exchange leave together at flush; this only bounds the wait where nobody flushes.
+            linger_ms=100,
+            batch_size=1 << 20,
+            max_request_size=MAX_MESSAGE_BYTES + (1 << 20),
+            delivery_timeout_ms=int(DELIVERY_S * 1000),
+            max_block_ms=int(DELIVERY_S * 1000),
+            reconnect_backoff_max_ms=1000,
+        )
+
+    def declare(self, partitions: Mapping[str, int]) -> None:
+        """See ``Bus.declare``."""
+        admin = self._connect(KafkaAdminClient)
+        try:
+            options = {"max.message.bytes": str(MAX_MESSAGE_BYTES + (1 << 20))}
+            for topic, count in partitions.items():
+                # One by one: of a list, the first that exists already would hide the fate of the others.
+                try:
+                    admin.create_topics({topic: {"num_partitions": count, "configs": options}})
+                except TopicAlreadyExistsError:
+                    continue
+            admin.wait_for_topics(list(partitions))
+            for found in admin.describe_topics(list(partitions)):
+                name, count = found["name"], len(found["partitions"])
+                if count != partitions[name]:
+                    raise RunFailed(f"topic {name} has {count} partitions instead of {partitions[name]}")
+        except KafkaError as error:
+            raise RunFailed(f"topics could not be made on {self._bootstrap}: {error}") from error
+        finally:
+            admin.close()
+        self._partitions.update(partitions)
+
+    def partitions(self, topic: str) -> int:
+        """See ``Bus.partitions``."""
+        try:
+            return self._partitions[topic]
+        except KeyError:
+            raise RunFailed(f"topic {topic} was not declared") from None
+
+    def publish(self, topic: str, key: str, payload: bytes) -> int:
+        """See ``Bus.publish``."""
+        partition = partition_of(key, self.partitions(topic))
+        self._send(topic, partition, key.encode(), payload)
+        return partition
+
+    def publish_to(self, topic: str, partition: int, payload: bytes) -> None:
+        """See ``Bus.publish_to``."""
+        self._send(topic, partition, None, payload)
+
+    def flush(self) -> None:
+        """See ``Bus.flush``."""
+        try:
+            self._producer.flush(timeout=DELIVERY_S + 5.0)
+        except KafkaError as error:
+            raise RunFailed(f"the broker at {self._bootstrap} stored nothing more: {error}") from error
+        # flush says nothing of records that failed; each of them would be a lost message.
+        pending, self._pending = self._pending, []
+        for future in pending:
+            if future.failed():
+                raise RunFailed(f"the broker at {self._bootstrap} lost a message: {future.exception}")
+
+    def subscribe(self, topics: Sequence[str]) -> KafkaSubscription:
+        """See ``Bus.subscribe``. Reads assigned partitions, without a consumer group."""
+        wanted = [TopicPartition(topic, p) for topic in topics for p in range(self.partitions(topic))]
+        consumer = self._connect(
+            KafkaConsumer,
+            metrics_enabled=False,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=MAX_MESSAGE_BYTES + (1 << 20),
+            max_poll_records=100_000,
+            reconnect_backoff_max_ms=1000,
+        )
+        consumer.assign(wanted)
+        subscription = KafkaSubscription(consumer, self._bootstrap)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def close(self) -> None:
+        """See ``Bus.close``."""
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._producer.close(timeout=5.0)
+
+    def _connect(self, client: Any, **settings: Any) -> Any:
+        try:
+            return client(
+                bootstrap_servers=self._bootstrap.split(","),
+                bootstrap_timeout_ms=int(BOOTSTRAP_S * 1000),
+                **settings,
+            )
+        except KafkaConfigurationError:
+            raise
+        except KafkaError:
+            allowed = f"HOST:PORT of a Kafka broker that answers within {BOOTSTRAP_S:g} s"
+            raise BadInput("bootstrap", self._bootstrap, allowed) from None
+
+    def _send(self, topic: str, partition: int, key: bytes | None, payload: bytes) -> None:
+        try:
+            self._pending.append(self._producer.send(topic, payload, key=key, partition=partition))
+        except KafkaError as error:
+            raise RunFailed(f"{len(payload)} bytes could not be sent to topic {topic}: {error}") from error
+
+
+class KafkaSubscription:
+    """Implements ``streams.bus.Subscription``."""
+
+    def __init__(self, consumer: Any, bootstrap: str) -> None:
+        self._consumer = consumer
+        self._bootstrap = bootstrap
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """See ``Subscription.poll``."""
+        try:
+            found = self._consumer.poll(timeout_ms=max(0.0, timeout_s * 1000.0))
+        except KafkaError as error:
+            raise RunFailed(f"reading from the broker at {self._bootstrap} failed: {error}") from error
+        return [
+            Record(at.topic, at.partition, record.key.decode() if record.key else "", record.value)
+            for at, records in found.items()
+            for record in records
+        ]
+
+    def close(self) -> None:
+        """See ``Subscription.close``."""
+        self._consumer.close(autocommit=False, timeout_ms=2000)

@@ -1,0 +1,158 @@
+"""Lockstep: roles take part in exchange after exchange, each waiting only for what it reads.
+
+Within an exchange the order is plant, detectors, hub, responder, control, attacker, recorder. It follows from
+the lags that the roles declare, so it holds in one process and in many alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from streams.bus import Bus, Record
+from streams.codec import encode
+from streams.errors import BreakwaterError, RunFailed
+from streams.inbox import WRITTEN_ONCE, Aborted, Inbox
+from streams.messages import Abort, DeadLetter, Marker
+from streams.role import Outgoing, Role
+from streams.sequence import Sequencer
+from streams.topics import DEAD_LETTER, full_name
+
+TIMEOUT_S = 120.0
+"""Wall seconds that a participant waits for the others in one exchange; loading and compiling fit in."""
+
+
+def writers(roles: Sequence[Role]) -> dict[str, frozenset[str]]:
+    """Topic -> names of the roles that write it: what each participant of a run expects."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for role in roles:
+        for topic in role.writes:
+            names[topic].add(role.name)
+    return {topic: frozenset(found) for topic, found in names.items()}
+
+
+class Participant:
+    """One role on a bus. The run's topics (``bus.topics_of``) must have been declared on it.
+
+    expected: see ``writers``; exchange_s: simulated seconds per exchange, exchange k being at k * exchange_s.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        bus: Bus,
+        run: str,
+        expected: Mapping[str, Collection[str]],
+        exchange_s: float,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self.role = role
+        self._bus = bus
+        self._run = run
+        self._exchange_s = exchange_s
+        self._k = 0
+        self._stopped = False
+        self._dead_letters = Sequencer()
+        self._written = {topic: full_name(run, topic) for topic in role.writes}
+        self._partitions = {topic: bus.partitions(name) for topic, name in self._written.items()}
+        self._inbox = Inbox(bus, run, role.reads, expected, timeout_s, self._dead_letter)
+
+    def exchange(self, k: int) -> None:
+        """Take part in exchange k: gather what is due, let the role act, publish, mark the end.
+
+        Raises what the role raised, or RunFailed when the run cannot go on; the others are told either way.
+        """
+        self._k = k
+        try:
+            t_s = k * self._exchange_s
+            self._publish(k, t_s, self.role.step(k, t_s, self._inbox.gather(k)))
+        except BaseException as error:
+            self.abort(error)
+            raise
+
+    def run(self, n_exchanges: int) -> None:
+        """Take part from exchange 0 to the end, alone in this process, and close the role."""
+        run_lockstep([self], n_exchanges)
+
+    def abort(self, error: BaseException) -> None:
+        """Tell every participant that shares a topic with this one to stop. Does so once."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if isinstance(error, Aborted):
+            # Passed on as it came, so that everyone names the one that failed first.
+            notice = error.abort
+        else:
+            reason = str(error) if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
+            notice = Abort(
+                producer=self.role.name, seq=0, k=self._k, t_s=self._k * self._exchange_s, reason=reason
+            )
+        payload = encode(notice)
+        # On topics it only reads as well: a recorder writes none, and still must be able to stop the run.
+        # A broker that is gone must not hide the first error; the others then find out by waiting.
+        with contextlib.suppress(BreakwaterError):
+            for topic in {*self.role.writes, *self.role.reads}:
+                self._bus.publish_to(full_name(self._run, topic), 0, payload)
+            self._bus.flush()
+
+    def close(self) -> None:
+        """Stop reading and close the role."""
+        self._inbox.close()
+        self.role.close()
+
+    def _publish(self, k: int, t_s: float, outgoing: Sequence[Outgoing]) -> None:
+        open_topics = [topic for topic in self._written if k == 0 or topic not in WRITTEN_ONCE]
+        counts = {topic: [0] * self._partitions[topic] for topic in open_topics}
+        for topic, key, message in outgoing:
+            if topic not in counts or message.k != k:
+                raise RunFailed(
+                    f"{self.role.name}: a message of exchange {message.k} on topic {topic} in exchange {k} "
+                    f"is not allowed; allowed: {', '.join(open_topics) or 'none'}"
+                )
+            counts[topic][self._bus.publish(self._written[topic], key, encode(message))] += 1
+        for topic, per_partition in counts.items():
+            for partition, count in enumerate(per_partition):
+                marker = Marker(producer=self.role.name, seq=k, k=k, t_s=t_s, count=count)
+                self._bus.publish_to(self._written[topic], partition, encode(marker))
+        self._bus.flush()
+
+    def _dead_letter(self, topic: str, record: Record, reason: str) -> None:
+        name = self.role.name
+        letter = DeadLetter(
+            producer=name,
+            seq=self._dead_letters.next(DEAD_LETTER, name),
+            k=self._k,
+            t_s=self._k * self._exchange_s,
+            topic=topic,
+            partition=record.partition,
+            key=record.key,
+            payload=record.payload,
+            reason=reason,
+        )
+        self._bus.publish(full_name(self._run, DEAD_LETTER), name, encode(letter))
+
+
+def run_lockstep(
+    participants: Sequence[Participant],
+    n_exchanges: int,
+    on_progress: Callable[[int], None] | None = None,
+) -> None:
+    """Take all of one process's participants through ``n_exchanges``, in the order given, and close them.
+
+    on_progress is called with the number of exchanges done. Raises the first error of a participant after
+    telling those in other processes.
+    """
+    with contextlib.ExitStack() as closing:
+        for participant in participants:
+            closing.callback(participant.close)
+        try:
+            for k in range(n_exchanges):
+                for participant in participants:
+                    participant.exchange(k)
+                if on_progress is not None:
+                    on_progress(k + 1)
+        except BaseException as error:
+            for participant in participants:
+                participant.abort(error)
+            raise

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from simulator.control.agc import Agc
+
+P_MAX = np.array([300.0, 100.0])
+BASE = np.array([150.0, 50.0])
+
+
+def test_low_frequency_raises_output_by_headroom():
+    power = Agc(P_MAX, 400.0, 60.0).correct(BASE, 59.9, 4.0)
+    raised = power - BASE
+    assert raised.sum() > 0.0
+    assert raised[0] == pytest.approx(3.0 * raised[1])
+
+
+def test_it_restores_frequency_of_a_simple_area():
+    """Area with 800 MW/Hz of droop and damping, 20 MW short: the integral must take it over."""
+    agc, frequency = Agc(P_MAX, 800.0, 60.0), 60.0
+    for _ in range(400):
+        power = agc.correct(BASE, frequency, 4.0)
+        shortage = 20.0 - (power - BASE).sum()
+        frequency = 60.0 - shortage / 800.0
+    assert frequency == pytest.approx(60.0, abs=1e-3)
+
+
+def test_missing_frequency_holds_the_regulation():
+    agc = Agc(P_MAX, 400.0, 60.0)
+    agc.correct(BASE, 59.9, 4.0)
+    held = agc.correct(BASE, float("nan"), 4.0)
+    np.testing.assert_array_equal(held, agc.correct(BASE, float("nan"), 4.0))
+    assert held.sum() > BASE.sum()
+
+
+def test_redispatch_takes_over_what_it_covers():
+    agc = Agc(P_MAX, 400.0, 60.0)
+    for _ in range(20):
+        before = agc.correct(BASE, 59.98, 4.0)
+    moved = BASE + (before - BASE)
+    agc.absorb(BASE, moved)
+    after = agc.correct(moved, 60.0, 4.0)
+    assert abs(after.sum() - before.sum()) < 0.3 * (before - BASE).sum()
+
+
+def test_set_points_stay_within_capacity():
+    agc = Agc(P_MAX, 400.0, 60.0)
+    for _ in range(500):
+        power = agc.correct(np.array([299.0, 99.0]), 59.0, 4.0)
+    assert (power <= P_MAX).all()

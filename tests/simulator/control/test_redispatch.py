@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from simulator.control.dc_model import build_dc_model, bus_index
+from simulator.control.received import ReceivedState
+from simulator.control.redispatch import BAD_DATA_SHARE_OF_RATING, HISTORY_SCANS, Redispatch
+from streams.messages import Telemetry
+
+
+class Field:
+    """A linear grid that reports truth, shifted by a lie on loads and on unprotected flows."""
+
+    def __init__(self, model, scale=0.9):
+        self.model = model
+        self.received = ReceivedState(model)
+        self.redispatch = Redispatch(model, self.received)
+        self.load = np.array([b.load_mw for b in model.buses]) * scale
+        self.power = np.array([150.0, 80.0, 40.0]) * self.load.sum() / 270.0
+        self.closed = np.ones(len(model.branches), dtype=bool)
+        self.dc = build_dc_model(model, self.closed)
+        self.k = 0
+
+    def flows(self, load, power):
+        injection = -load
+        index = bus_index(self.model)
+        for unit, mw in zip(self.model.units, power, strict=True):
+            injection[index[unit.bus]] += mw
+        return self.dc.ptdf @ injection
+
+    def report(self, shift=None):
+        shift = np.zeros(len(self.load)) if shift is None else shift
+        true, lied = self.flows(self.load.copy(), self.power), self.flows(self.load + shift, self.power)
+        value = dict(zip((b.load_tag for b in self.model.buses), self.load + shift, strict=True))
+        for branch, t, f in zip(self.model.branches, true, lied, strict=True):
+            value[branch.flow_tag] = t if branch.flow_tag.startswith("PDC") else f
+            value[branch.status_tag] = 1.0
+        value |= dict(zip((u.power_tag for u in self.model.units), self.power, strict=True))
+        stations = {}
+        for tag in self.model.tags:
+            stations.setdefault((tag.station, tag.link), []).append(value.get(tag.name, float("nan")))
+        self.received.update(
+            Telemetry(producer=s, seq=self.k, k=self.k, t_s=4.0 * self.k, link=link, values=values)
+            for (s, link), values in stations.items()
+        )
+        self.redispatch.observe()
+        self.k += 1
+
+
+def test_dispatch_is_secure_for_what_is_believed(model):
+    field = Field(model)
+    field.report()
+    power = field.redispatch.solve(field.power).power_mw
+    flow = field.flows(field.load.copy(), power)
+    rating = np.array([b.rating_mva for b in model.branches])
+    assert (np.abs(flow) <= rating + 1e-6).all()
+    assert power.sum() == pytest.approx(field.power.sum())
+
+
+def test_a_lone_true_meter_is_outvoted_and_the_lie_is_believed(model):
+    """The protected flow contradicts the shifted loads; normal dispatch follows the loads all the same."""
+    field = Field(model)
+    field.report()
+    before = field.redispatch._offset.copy()
+    honest = field.redispatch.solve(field.power).power_mw
+    lie = np.array([0.0, -50.0, 20.0, 20.0, 10.0])
+    gap = abs((field.flows(field.load + lie, field.power) - field.flows(field.load.copy(), field.power))[0])
+    assert gap > BAD_DATA_SHARE_OF_RATING * model.branches[0].rating_mva
+    for _ in range(50):
+        field.report(lie)
+    np.testing.assert_allclose(field.redispatch._offset, before, atol=1e-6)
+    assert np.abs(field.redispatch.solve(field.power).power_mw - honest).max() > 1.0
+
+
+def test_protected_dispatch_sees_through_the_lie(model):
+    field = Field(model)
+    for _ in range(10):
+        field.report()
+    lie = np.array([0.0, -50.0, 20.0, 20.0, 10.0])
+    for _ in range(20):
+        field.report(lie)
+    field.redispatch.enter_safe_mode()
+    power = field.redispatch.solve(field.power).power_mw
+    guarded = field.flows(field.load.copy(), power)[0]
+    assert abs(guarded) <= 0.9 * model.branches[0].rating_mva + 1.0
+
+
+def test_protected_loads_reproduce_the_protected_flow(model):
+    field = Field(model)
+    for _ in range(3):
+        field.report()
+    field.redispatch.enter_safe_mode()
+    field.load *= np.array([1.0, 1.2, 1.0, 1.0, 1.0])
+    field.power = field.power * field.load.sum() / field.power.sum()
+    for _ in range(3):
+        field.report()
+    loads = field.redispatch._protected_loads()
+    estimate = field.flows(loads, field.power)[0]
+    assert estimate == pytest.approx(field.flows(field.load.copy(), field.power)[0], abs=1.0)
+
+
+def test_history_is_bounded(model):
+    field = Field(model)
+    for _ in range(HISTORY_SCANS + 20):
+        field.report()
+    assert len(field.redispatch._history) == HISTORY_SCANS
