@@ -33,9 +33,7 @@ class Outcomes:
     def __post_init__(self) -> None:
         self.min_frequency_hz = self.nominal_hz
 
-    def add_scan(
-        self, unserved_mw: float, derated_mw: float, frequencies_hz: Floats, step_s: float
-    ) -> None:
+    def add_scan(self, unserved_mw: float, derated_mw: float, frequencies_hz: Floats, step_s: float) -> None:
         """One scan of the grid: demand not served and derating held for step_s; live frequencies only."""
         self.energy_not_served_mwh += unserved_mw * step_s / SECONDS_PER_HOUR
         self.peak_load_shed_mw = max(self.peak_load_shed_mw, unserved_mw)

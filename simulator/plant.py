@@ -1,4 +1,4 @@
-"""The plant: grid and water with their coupling, instruments, stations, links and local controllers, on SimPy.
+"""The plant on SimPy: grid and water, their coupling, instruments, stations, links and local controllers.
 
 The seam of the whole product: ``advance(inputs, until_s)`` takes commands and taps, nothing else, and returns
 what happened and what every receiver got. Replaying the same inputs gives the same truth.
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
-from simulator.coupling import PlantCoupling
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
 from simulator.instruments import Instruments
+from simulator.interdependence import Interdependence
 from simulator.nature import ElectricDemand, WaterDemand, daily_shape
 from simulator.outcomes import Outcomes
 from simulator.pump_stations import PumpStations
 from simulator.settings import PlantSettings
-from simulator.stations import LOSS_SHARE, WATER_REPORT_S, accuracies, build_plant_model
-from simulator.water.plc import pump_rules
+from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
+from simulator.water.controls import read_controls
 from simulator.water.water import Water
 from streams.links import LinkTable
 from streams.messages import Command, Tap
@@ -65,8 +65,8 @@ class Plant:
         clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
         case = load_case(settings.grid.network, settings.grid.ratings)
         self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
-        rules = pump_rules(self.water.layout)
-        self.model = build_plant_model(settings, case, self.water, rules, daily_shape(start, 0.0))
+        controls = read_controls(settings.water.network)
+        self.model = build_plant_model(settings, case, self.water, controls, daily_shape(start, 0.0))
         self._electric = ElectricDemand(
             settings.seed,
             start,
@@ -80,10 +80,10 @@ class Plant:
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         self.grid = self._start_grid()
-        self.assumptions = (*case.assumptions, *(note for rule in rules for note in rule.assumptions))
-        self._coupling = PlantCoupling(settings.water, self.grid, self.water)
+        self.assumptions = (*case.assumptions, *controls.assumptions)
+        self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
-        self._pumps = PumpStations(self.model, self.water, rules, self.links)
+        self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
         self.outcomes = Outcomes(case.nominal_hz, settings.water.replication)
         tags = self.model.tags
         self._instruments = Instruments(
@@ -94,9 +94,7 @@ class Plant:
             np.array([tag.high for tag in tags]),
         )
         self._slow = np.array([tag.period_s > settings.scan_s for tag in tags])
-        self._command_row = {
-            (entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)
-        }
+        self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_values = np.full(len(self.model.link_tags), np.nan)
         self._measured = np.full(len(tags), np.nan)
         self._received = np.full(len(tags), np.nan)
@@ -106,9 +104,7 @@ class Plant:
         self._water_due = False
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
-        self._env.process(
-            periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water)
-        )
+        self._env.process(periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water))
         self._env.process(periodic(self._env, WATER_REPORT_S, Order.CONTROLLERS, self._report_water))
         self._env.process(periodic(self._env, settings.scan_s, Order.REPORT, self._report))
         self._report_water(0)
@@ -168,6 +164,8 @@ class Plant:
 
     def _scan_grid(self, scan: int) -> None:
         load_mw, load_mvar = self._electric.at(scan)
+        if self._coupling.pump_load >= 0:
+            load_mw[self._coupling.pump_load] += self._coupling.pump_draw_mw()
         self.grid.set_demand(load_mw, load_mvar)
         derated_mw = self._coupling.derate()
         self._note(self.grid.advance(scan * self.settings.scan_s))
@@ -220,6 +218,8 @@ class Plant:
         for unit in self.model.units:
             power[self._unit_position[unit.name]] = unit.scheduled_mw
         grid = Grid(self._case, power)
+        for branch in self.settings.grid.out_of_service:
+            grid.open_branch(self._case.branch_index(branch), "out of service")
         load_mw, load_mvar = self._electric.at(0)
         grid.set_demand(load_mw, load_mvar)
         grid.advance(0.0)

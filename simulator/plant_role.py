@@ -48,8 +48,8 @@ class PlantRole:
 
     def step(self, k: int, t_s: float, inbox: Mapping[str, Sequence[AnyMessage]]) -> list[Outgoing]:
         """Advance the twin to t_s and publish what it shows."""
-        inputs = [m for m in (*inbox.get(topics.TAPS, ()), *inbox.get(topics.COMMANDS, ()))]
-        report = self.plant.advance([m for m in inputs if isinstance(m, Command | Tap)], t_s)
+        received = (*inbox.get(topics.TAPS, ()), *inbox.get(topics.COMMANDS, ()))
+        report = self.plant.advance([m for m in received if isinstance(m, Command | Tap)], t_s)
         outgoing = [self._model(t_s)] if k == 0 else []
         outgoing += self._telemetry(k, t_s, report)
         outgoing += self._intercepts(k, t_s, report)
@@ -129,20 +129,20 @@ class PlantRole:
                 loading=report.loading.tobytes(),
             )
         ]
-        for event in report.events:
-            messages.append(
-                Event(
-                    producer=name,
-                    seq=self._number(topics.TRUTH, name),
-                    k=k,
-                    t_s=event.t_s,
-                    kind=event.kind,  # type: ignore[arg-type]
-                    element=event.element,
-                    cause=event.cause,
-                    value=event.value,
-                    unit=event.unit,
-                )
+        messages += [
+            Event(
+                producer=name,
+                seq=self._number(topics.TRUTH, name),
+                k=k,
+                t_s=event.t_s,
+                kind=event.kind,  # type: ignore[arg-type]
+                element=event.element,
+                cause=event.cause,
+                value=event.value,
+                unit=event.unit,
             )
+            for event in report.events
+        ]
         last = t_s + self._settings.exchange_s > self._settings.duration_s
         if last or t_s // SECONDS_PER_HOUR > self._hour:
             self._hour = int(t_s // SECONDS_PER_HOUR)

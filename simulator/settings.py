@@ -12,17 +12,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class GridSettings(Settings, frozen=True):
-    """network: catalogue name; load_scale: factor on every nominal load; see docs/architecture.md."""
+    """network: catalogue name; load_scale: factor on every nominal load; protected_flows: how many of the
+    most loaded lines are metered over the protected link; out_of_service: branches open from the start."""
 
     network: str = "ieee118"
     ratings: Literal["default", "derived"] = "default"
     security: Literal["n-0", "n-1"] = "n-1"
     load_scale: float = 1.0
     protected_flows: int = 28
+    out_of_service: tuple[str, ...] = ()
 
 
 class WaterSettings(Settings, frozen=True):
-    """network: catalogue name or INP path; bus: grid bus that feeds the pumps; replication: districts on it.
+    """network: catalogue name or INP path; bus: grid bus that feeds the pumps, through its feeder number
+    ``feeder`` (0 is shed first); replication: districts on it.
 
     cooled_unit: name of the thermal unit that draws cooling water from cooling_node, "" for none;
     its draw in the network is divided by replication.
@@ -30,6 +33,7 @@ class WaterSettings(Settings, frozen=True):
 
     network: str = "micropolis"
     bus: str = ""
+    feeder: int = 2
     replication: int = 1
     hydraulic_step_s: float = 60.0
     cooled_unit: str = ""

@@ -2,8 +2,8 @@
 
 Substations "S<bus>" report loads, units, voltage and the flows of the lines that start there. The most loaded
 lines are metered by a phasor data concentrator "PDC" on a protected link instead. Tanks report their level
-from "RTU-<tank>" and their net inflow from a protected flow meter "FM-<tank>"; pumps report from "PLC-<pump>",
-which also reads its tank's level over the link "RTU-<tank>>PLC-<pump>".
+from "RTU-<tank>" and their net inflow from a protected flow meter "FM-<tank>"; all pumps report from one
+controller, "PLC", which reads the tank's level over a link of its own, "RTU-<tank>>PLC".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simulator.draws import Draws
 from simulator.grid.case import GridCase
 from simulator.instruments import CONTACT, FREQUENCY, LEVEL, POWER, VOLTAGE, WATER_FLOW, Accuracy
 from simulator.settings import PlantSettings
-from simulator.water.plc import PumpRule
+from simulator.water.controls import Controls
 from simulator.water.water import Water
 from streams.errors import BadInput
 from streams.plant_model import Branch, Bus, Link, LinkTag, PlantModel, Pump, Tag, Tank, Unit
@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 
 CONCENTRATOR = "PDC"
 CENTRE = "SCADA"
+PUMP_CONTROLLER = "PLC"
+PUMP_RANGE_M3H = 1000.0
 OPERATOR_ERROR_SHARE = 0.015
 EMERGENCY_FACTOR = 1.15
 LOAD_RANGE_FACTOR = 1.5
@@ -55,7 +57,7 @@ def from_centre(station: str) -> str:
 
 
 def build_plant_model(
-    settings: PlantSettings, case: GridCase, water: Water, rules: tuple[PumpRule, ...], demand_share: float
+    settings: PlantSettings, case: GridCase, water: Water, controls: Controls, demand_share: float
 ) -> PlantModel:
     """The operator's model of grid and water, parameters off by OPERATOR_ERROR_SHARE from the truth.
 
@@ -63,22 +65,28 @@ def build_plant_model(
     Raises BadInput where settings name a link that does not exist.
     """
     bare = _grid_model(settings, case, np.zeros(len(case.branch_name), dtype=np.bool_))
-    loading = np.abs(_dispatch(bare, 1.0)[1]) / np.array([b.rating_mva for b in bare.branches])
+    whole = np.ones(len(case.branch_name), dtype=np.bool_)
+    loading = np.abs(_dispatch(bare, 1.0, whole)[1]) / np.array([b.rating_mva for b in bare.branches])
     most_loaded = np.argsort(-loading, kind="stable")[: settings.grid.protected_flows]
     concentrated = np.zeros(len(case.branch_name), dtype=np.bool_)
     concentrated[most_loaded] = True
     model = _grid_model(settings, case, concentrated)
-    power, _ = _dispatch(model, demand_share * settings.grid.load_scale)
+    closed = whole.copy()
+    closed[[case.branch_index(name) for name in settings.grid.out_of_service]] = False
+    power, _ = _dispatch(model, demand_share * settings.grid.load_scale, closed)
     units = tuple(
-        msgspec.structs.replace(unit, scheduled_mw=float(p)) for unit, p in zip(model.units, power, strict=True)
+        msgspec.structs.replace(unit, scheduled_mw=float(p))
+        for unit, p in zip(model.units, power, strict=True)
     )
     model = msgspec.structs.replace(model, units=units)
-    return _protect(_add_water(model, water, rules), settings.protected_links)
+    return _protect(_add_water(model, water, controls), settings.protected_links)
 
 
 def _off(case_name: str, role: str, names: tuple[str, ...]) -> Floats:
-    """Factors 1 +- OPERATOR_ERROR_SHARE, fixed per network: the operator's errors do not change with the seed."""
-    return 1.0 + OPERATOR_ERROR_SHARE * np.clip(Draws(0, f"operator|{case_name}|{role}", names).at(0), -3.0, 3.0)
+    """Factors 1 +- OPERATOR_ERROR_SHARE, fixed per network: the operator's errors do not follow the seed."""
+    return 1.0 + OPERATOR_ERROR_SHARE * np.clip(
+        Draws(0, f"operator|{case_name}|{role}", names).at(0), -3.0, 3.0
+    )
 
 
 def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[np.bool_]) -> PlantModel:
@@ -185,10 +193,10 @@ def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> 
     return tuple(branches)
 
 
-def _dispatch(model: PlantModel, share: float) -> tuple[Floats, Floats]:
+def _dispatch(model: PlantModel, share: float, closed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Secure dispatch at ``share`` of nominal load: (unit power, branch flow), MW."""
     index = bus_index(model)
-    dc = build_dc_model(model, np.ones(len(model.branches), dtype=np.bool_))
+    dc = build_dc_model(model, closed)
     unit_bus = np.array([index[u.bus] for u in model.units], dtype=np.intp)
     rating = np.array([b.rating_mva for b in model.branches])
     emergency = rating * model.emergency_factor if model.security == "n-1" else np.full_like(rating, np.inf)
@@ -206,7 +214,7 @@ def _dispatch(model: PlantModel, share: float) -> tuple[Floats, Floats]:
     return result.power_mw, dc.ptdf @ injection
 
 
-def _add_water(model: PlantModel, water: Water, rules: tuple[PumpRule, ...]) -> PlantModel:
+def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantModel:
     tags, links, link_tags = list(model.tags), list(model.links), list(model.link_tags)
 
     def add(station: str, quantity: str, unit: str, low: float, high: float, protected: bool = False) -> str:
@@ -217,29 +225,29 @@ def _add_water(model: PlantModel, water: Water, rules: tuple[PumpRule, ...]) -> 
         return name
 
     tanks = _tanks(model.water, water, add)
+    for tank in tanks:
+        level_link = f"{tank.station}>{PUMP_CONTROLLER}"
+        links.append(Link(level_link, tank.station, PUMP_CONTROLLER, False))
+        link_tags.append(LinkTag(level_link, tank.level_tag))
     pumps = []
-    for rule in rules:
-        station = f"PLC-{rule.pump}"
-        tank = next((t for t in tanks if t.name == rule.tank), None)
-        links.append(Link(from_centre(station), CENTRE, station, False))
-        link_tags.append(LinkTag(from_centre(station), rule.pump))
-        if tank is not None:
-            level_link = f"{tank.station}>{station}"
-            links.append(Link(level_link, tank.station, station, False))
-            link_tags.append(LinkTag(level_link, tank.level_tag))
+    for i, name in enumerate(water.layout.pump_names):
+        tank, on_level, off_level = _thresholds(controls, i)
+        link_tags.append(LinkTag(from_centre(PUMP_CONTROLLER), name))
+        flow = 2.0 * PUMP_RANGE_M3H
         pumps.append(
             Pump(
-                name=rule.pump,
-                station=station,
-                tank=rule.tank,
-                on_level_m=rule.on_level_m,
-                off_level_m=rule.off_level_m,
-                flow_tag=add(station, "flow_m3h", "m3/h", 0.0, 2.0 * rule.nominal_flow_m3h + 1.0),
-                status_tag=add(station, "running", "running", 0.0, 1.0),
-                command_link=from_centre(station),
-                nominal_flow_m3h=rule.nominal_flow_m3h,
+                name=name,
+                station=PUMP_CONTROLLER,
+                tank=tank,
+                on_level_m=on_level,
+                off_level_m=off_level,
+                flow_tag=add(PUMP_CONTROLLER, f"{name}_flow_m3h", "m3/h", 0.0, flow),
+                status_tag=add(PUMP_CONTROLLER, f"{name}_running", "running", 0.0, 1.0),
+                command_link=from_centre(PUMP_CONTROLLER),
             )
         )
+    if pumps:
+        links.append(Link(from_centre(PUMP_CONTROLLER), CENTRE, PUMP_CONTROLLER, False))
     return msgspec.structs.replace(
         model,
         tags=tuple(tags),
@@ -248,6 +256,25 @@ def _add_water(model: PlantModel, water: Water, rules: tuple[PumpRule, ...]) -> 
         tanks=tanks,
         pumps=tuple(pumps),
     )
+
+
+def _thresholds(controls: Controls, pump: int) -> tuple[str, float, float]:
+    """(tank, lowest level below which the pump is started, highest above which it is stopped).
+
+    Pumps without level control: ("", 0, 0).
+    """
+    layout = controls.layout
+    on, off, tank = [], [], ""
+    for action in controls.actions:
+        if action.link != layout.pumps[pump]:
+            continue
+        for premise in action.premises:
+            if premise.quantity == "level":
+                tank = layout.tank_names[premise.tank]
+                (on if action.is_open else off).append(premise.value)
+    if not tank:
+        return "", 0.0, 0.0
+    return tank, float(min(on, default=0.0)), float(max(off, default=0.0))
 
 
 def _tanks(network: str, water: Water, add: _AddTag) -> tuple[Tank, ...]:

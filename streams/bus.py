@@ -49,6 +49,10 @@ class Bus(Protocol):
         """Number of partitions of a declared topic. Raises RunFailed for one that was not declared here."""
         ...
 
+    def empty(self, topic: str) -> bool:
+        """Whether nothing was ever stored in a declared topic."""
+        ...
+
     def publish(self, topic: str, key: str, payload: bytes) -> int:
         """Append to the partition that the key belongs to and return its number."""
         ...

@@ -47,6 +47,11 @@ class EmbeddedBus:
         """See ``Bus.partitions``."""
         return self._log(topic).partitions
 
+    def empty(self, topic: str) -> bool:
+        """See ``Bus.empty``."""
+        log = self._log(topic)
+        return not log.records and not log.base
+
     def publish(self, topic: str, key: str, payload: bytes) -> int:
         """See ``Bus.publish``."""
         log = self._log(topic)

@@ -82,6 +82,17 @@ class KafkaBus:
         except KeyError:
             raise RunFailed(f"topic {topic} was not declared") from None
 
+    def empty(self, topic: str) -> bool:
+        """See ``Bus.empty``."""
+        consumer = self._connect(KafkaConsumer, metrics_enabled=False)
+        try:
+            places = [TopicPartition(topic, p) for p in range(self.partitions(topic))]
+            return not any(consumer.end_offsets(places).values())
+        except KafkaError as error:
+            raise RunFailed(f"topic {topic} could not be read from {self._bootstrap}: {error}") from error
+        finally:
+            consumer.close()
+
     def publish(self, topic: str, key: str, payload: bytes) -> int:
         """See ``Bus.publish``."""
         partition = partition_of(key, self.partitions(topic))
@@ -113,6 +124,7 @@ class KafkaBus:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=500,
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES + (1 << 20),
             max_poll_records=100_000,
             reconnect_backoff_max_ms=1000,

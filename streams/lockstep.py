@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 from streams.bus import Bus, Record
 from streams.codec import encode
@@ -23,10 +24,40 @@ TIMEOUT_S = 120.0
 """Wall seconds that a participant waits for the others in one exchange; loading and compiling fit in."""
 
 
-def writers(roles: Sequence[Role]) -> dict[str, frozenset[str]]:
-    """Topic -> names of the roles that write it: what each participant of a run expects."""
+class Part(Protocol):
+    """What the others must know of a role: see ``streams.role.Role``. A role class will do."""
+
+    @property
+    def name(self) -> str:
+        """Producer name for markers."""
+        ...
+
+    @property
+    def reads(self) -> Mapping[str, int]:
+        """Topic -> lag."""
+        ...
+
+    @property
+    def writes(self) -> Sequence[str]:
+        """Every topic it may write."""
+        ...
+
+
+def writers(roles: Sequence[Part]) -> dict[str, frozenset[str]]:
+    """Topic -> names of the roles that write it: what each participant of a run expects.
+
+    roles: all that take part, in the order of an exchange. Raises RunFailed where two have one name, or where
+    one reads with lag 0 what a later one writes: they would wait for each other for ever.
+    """
     names: dict[str, set[str]] = defaultdict(set)
-    for role in roles:
+    for i, role in enumerate(roles):
+        for later in roles[i:]:
+            if later is not role and later.name == role.name:
+                raise RunFailed(f"two roles of a run are called {role.name}")
+            for topic in set(later.writes) & {topic for topic, lag in role.reads.items() if lag == 0}:
+                raise RunFailed(
+                    f"{role.name} reads {topic} of the same exchange, but {later.name} acts later"
+                )
         for topic in role.writes:
             names[topic].add(role.name)
     return {topic: frozenset(found) for topic, found in names.items()}
@@ -53,6 +84,7 @@ class Participant:
         self._exchange_s = exchange_s
         self._k = 0
         self._stopped = False
+        self._own = [topic for topic in role.writes if set(expected.get(topic, ())) == {role.name}]
         self._dead_letters = Sequencer()
         self._written = {topic: full_name(run, topic) for topic in role.writes}
         self._partitions = {topic: bus.partitions(name) for topic, name in self._written.items()}
@@ -65,6 +97,8 @@ class Participant:
         """
         self._k = k
         try:
+            if k == 0:
+                self._check_unused()
             t_s = k * self._exchange_s
             self._publish(k, t_s, self.role.step(k, t_s, self._inbox.gather(k)))
         except BaseException as error:
@@ -100,6 +134,15 @@ class Participant:
         """Stop reading and close the role."""
         self._inbox.close()
         self.role.close()
+
+    def _check_unused(self) -> None:
+        """Refuse topics that only this role writes and that hold something: it would be read as new."""
+        for topic in self._own:
+            if not self._bus.empty(self._written[topic]):
+                raise RunFailed(
+                    f"topic {self._written[topic]} holds messages already: the run id {self._run} was used "
+                    "before; choose another"
+                )
 
     def _publish(self, k: int, t_s: float, outgoing: Sequence[Outgoing]) -> None:
         open_topics = [topic for topic in self._written if k == 0 or topic not in WRITTEN_ONCE]

@@ -98,7 +98,7 @@ class Tank(Strict, frozen=True):
 
 
 class Pump(Strict, frozen=True):
-    """Level control: on below on_level_m of ``tank``, off above off_level_m."""
+    """Level control: on below on_level_m of ``tank``, off above off_level_m; tank "" means no level control."""
 
     name: str
     station: str
@@ -108,7 +108,6 @@ class Pump(Strict, frozen=True):
     flow_tag: str
     status_tag: str
     command_link: str
-    nominal_flow_m3h: float
 
 
 class PlantModel(Strict, frozen=True):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from scenarios.attackers.base import Attacker, Budget, Options, TapOrder, View
 from scenarios.attackers.dc_cascade import Forecast, forecast
+from scenarios.attackers.lie import flow_and_load_orders
 from simulator.control.dc_model import DcModel, build_dc_model, bus_index
 from simulator.control.dispatch import Dispatch, DispatchCase
 from streams.plant_model import PlantModel
@@ -85,7 +86,9 @@ class LoadRedistribution(Attacker):
         self._grid.look(view)
         capacity = self._capacity(self._grid, view.model)
         self._plan = self._best(self._grid, capacity)
-        return self._orders(self._grid, view, self._plan.shift_mw)
+        return flow_and_load_orders(
+            view.model, self.budget, self._grid.dc.ptdf, self._plan.shift_mw, view.t_s
+        )
 
     def _capacity(self, grid: _Grid, model: PlantModel) -> Floats:
         eps = np.array([self.budget.eps.get(bus.load_tag, 0.0) for bus in model.buses])
@@ -100,28 +103,6 @@ class LoadRedistribution(Attacker):
             candidates.append(np.clip(self._plan.shift_mw, -capacity, capacity))
         plans = [Plan(shift, grid.forecast(shift, self._pickup)) for shift in candidates]
         return max(plans, key=lambda plan: (plan.forecast.trips, plan.forecast.worst))
-
-    def _orders(self, grid: _Grid, view: View, shift_mw: Floats) -> list[TapOrder]:
-        """Offsets on every load and on every flow that must move with the lie, one tap per link."""
-        assert view.model is not None
-        offsets = {b.load_tag: s for b, s in zip(view.model.buses, shift_mw, strict=True) if b.load_tag}
-        flows = -grid.dc.ptdf @ shift_mw
-        offsets |= {b.flow_tag: f for b, f in zip(view.model.branches, flows, strict=True) if b.flow_tag}
-        by_link: dict[str, list[str]] = {}
-        for tag in view.model.tags:
-            if tag.name in offsets and tag.link in self.budget.links:
-                by_link.setdefault(tag.link, []).append(tag.name)
-        return [
-            TapOrder(
-                link,
-                "offset",
-                tuple(tags),
-                tuple(float(offsets[tag]) for tag in tags),
-                view.t_s,
-                self.budget.end_s,
-            )
-            for link, tags in by_link.items()
-        ]
 
 
 class _Grid:

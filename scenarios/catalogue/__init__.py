@@ -5,8 +5,9 @@ A new one is one file plus one line here. Names are unique within a kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from scenarios.playbooks import ALL_PLAYBOOKS
@@ -22,7 +23,7 @@ class Entry(NamedTuple):
 
     name: str
     description: str
-    more: dict[str, Any] = {}
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 class ScenarioEntry(NamedTuple):
@@ -69,7 +70,7 @@ GRID_NETWORKS = unique(
 
 WATER_NETWORKS = unique(
     [
-        Entry("micropolis", "Micropolis, a virtual city of 5,000: 8 pumps, 1 tower, dry hours after a blackout"),
+        Entry("micropolis", "Micropolis, a virtual city of 5,000: 8 pumps, 1 tower, dry within hours"),
         Entry("net1", "EPANET example 1: 1 pump, 1 tank, 9 junctions"),
         Entry("net3", "EPANET example 3: 2 pumps, 3 tanks, 92 junctions"),
     ]
@@ -77,7 +78,11 @@ WATER_NETWORKS = unique(
 
 DETECTORS = unique(
     [
-        Entry("default", "certified network over windows of grid telemetry, interval training", {"kind": "model"}),
+        Entry(
+            "default",
+            "network over windows of telemetry, trained by interval bounds",
+            {"kind": "model"},
+        ),
         Entry("residual", "physics: nodal balance of the grid, mass balance of tanks", {"kind": "monitor"}),
     ]
 )
@@ -124,7 +129,9 @@ def _safe_modes() -> list[Entry]:
     import msgspec
 
     return [
-        Entry(p.name, p.description, {k: v for k, v in msgspec.to_builtins(p).items() if k not in Entry._fields})
+        Entry(
+            p.name, p.description, {k: v for k, v in msgspec.to_builtins(p).items() if k not in Entry._fields}
+        )
         for p in PLAYBOOKS.values()
     ]
 

@@ -13,7 +13,6 @@ from simulator.water.layout import DAY_S, Layout, read_layout
 from simulator.water.network import find_inp
 from simulator.water.project import close_project, open_project
 
-
 DEADBAND_M = 0.3  # one foot
 
 

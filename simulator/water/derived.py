@@ -55,7 +55,7 @@ def derived_actions(layout: Layout) -> tuple[tuple[Action, ...], tuple[str, ...]
 
 
 def nearest_tank(layout: Layout, link: int) -> int:
-    """Index of the tank fewest links away from a pump's discharge, the pump itself not crossed; -1 if none."""
+    """Index of the tank fewest links from a pump's discharge without crossing the pump; -1 if none."""
     neighbours: dict[int, list[int]] = {}
     for i, (start, end) in enumerate(zip(layout.link_from.tolist(), layout.link_to.tolist(), strict=True)):
         if i != link:

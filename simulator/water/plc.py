@@ -54,12 +54,12 @@ class PumpController:
         self._estimate.pop(self._index[name], None)
 
     def order_level(self, name: str, level_m: float) -> None:
-        """Let link ``name`` act on this level of the tank it follows until the next order. Raises KeyError."""
+        """Let ``name`` act on this level of the tank it follows until the next order. Raises KeyError."""
         self._manual.pop(self._index[name], None)
         self._estimate[self._index[name]] = level_m
 
     def mode(self, name: str) -> str:
-        """ "auto", "estimate" or "manual". Raises KeyError."""
+        """One of auto, estimate, manual. Raises KeyError."""
         i = self._index[name]
         return "manual" if i in self._manual else "estimate" if i in self._estimate else "auto"
 

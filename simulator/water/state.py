@@ -51,7 +51,7 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
         node_head_m=solution.head_m,
         link_flow_m3h=solution.flow_m3h,
         tank_inflow_m3h=inflow,
-        pump_flow_m3h=np.where(running, solution.flow_m3h[layout.pumps], 0.0),
+        pump_flow_m3h=np.where(running, np.maximum(solution.flow_m3h[layout.pumps], 0.0), 0.0),
         pump_power_kw=np.where(running, solution.pump_power_kw, 0.0),
         pump_running=running.copy(),
         supplied_m3h=-float(solution.node_net_m3h[layout.reservoirs].sum()),

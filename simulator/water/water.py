@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.water.engine import Bools, Engine, NoSolutionError
+from simulator.water.engine import Bools, Engine, NoSolutionError, Solution
 from simulator.water.layout import DAY_S, Floats, Layout
 from simulator.water.network import find_inp
 from simulator.water.readings import Readings
@@ -98,10 +98,14 @@ class Water(Readings):
             self._ordered[link] = is_open
             self._stale = True
 
-    def set_pump_supply(self, index: int, alive: bool) -> None:
-        """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too."""
+    def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0) -> None:
+        """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too.
+
+        at_s: when it changed; the network goes on to there first if it is behind.
+        """
         if bool(self._alive[index]) == alive:
             return
+        self._run(at_s)
         self._alive[index] = alive
         self._stale = True
         flow = float(self.pump_flow_m3h[index])
@@ -133,6 +137,11 @@ class Water(Readings):
 
     def advance(self, until_s: float) -> list[WaterEvent]:
         """Go on to ``until_s``; returns what happened since the last call, in order of time."""
+        self._run(until_s)
+        events, self._events = self._events, []
+        return events
+
+    def _run(self, until_s: float) -> None:
         while self.t_s < until_s:
             k = math.floor(self.t_s / self._step_s + 1e-9)
             on_grid = k != self._solved_k
@@ -140,8 +149,6 @@ class Water(Readings):
                 self._solve(new_inputs=on_grid, refill=True)
                 self._solved_k = k
             self._move(min(until_s, (k + 1) * self._step_s))
-        events, self._events = self._events, []
-        return events
 
     def _move(self, end_s: float) -> None:
         """Let the present flows act to ``end_s``, or until a tank reaches a limit if that is earlier."""
@@ -186,23 +193,34 @@ class Water(Readings):
         if new_inputs:
             self._apply_demands()
         link_open, dry = self._link_open(), self._storage.dry
-        now_s = self._start_s + self.t_s + 1e-6
         self._stale = False
-        for attempt in (1, 2):
-            try:
-                self._solution, link_open = solve_sealed(
-                    self._engine, now_s, self._storage.level_m, link_open, dry, refill
-                )
-            except NoSolutionError as failure:
-                if attempt == 1:
-                    self._engine.restart()
-                    continue
-                self._solution = dead(self.layout, self._solution)
-                self._trouble(f"nothing flows: {failure}")
-            else:
-                self._trouble("" if self._solution.converged else "not converged")
-            break
-        self.state = derive(self.layout, self._solution, link_open, dry)
+        try:
+            self._solution, used = self._solve_twice(link_open, dry, refill)
+            self._trouble("" if self._solution.converged else "not converged")
+        except NoSolutionError as failure:
+            self._solution, used = dead(self.layout, self._solution), link_open
+            self._trouble(f"nothing flows: {failure}")
+        self.state = derive(self.layout, self._solution, used, dry)
+
+    def _solve_twice(self, link_open: Bools, dry: Bools, refill: bool) -> tuple[Solution, Bools]:
+        """Solve from the last flows and, where that leads nowhere (after a blackout it may), from a flat start."""
+        # The nudge keeps a time that is a hair short of a pattern's full hour on the right side of it.
+        arguments = (
+            self._engine,
+            self._start_s + self.t_s + 1e-6,
+            self._storage.level_m,
+            link_open,
+            dry,
+            refill,
+        )
+        try:
+            solution, used = solve_sealed(*arguments)
+            if solution.converged:
+                return solution, used
+        except NoSolutionError:
+            pass
+        self._engine.restart()
+        return solve_sealed(*arguments)
 
     def _apply_demands(self) -> None:
         if self._factor_changed:

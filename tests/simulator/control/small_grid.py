@@ -76,7 +76,6 @@ def small_model(security="n-1"):
         add("PLC-P1", "flow_m3h", "m3/h", 0.0, 400.0, period=60.0),
         add("PLC-P1", "running", "running", 0.0, 1.0, period=60.0),
         "SCADA>PLC-P1",
-        200.0,
     )
     stations = dict.fromkeys(tag.station for tag in tags)
     links = [Link(f"{s}>SCADA", s, "SCADA", s in ("PDC", "FM-T1")) for s in stations]

@@ -1,0 +1,191 @@
+"""The command ``breakwater``: arguments in, library calls, results on stdout, errors as one sentence.
+
+Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streams.errors import BadInput, BreakwaterError
+
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+app = typer.Typer(
+    name="breakwater",
+    help="Attack-and-defence range for coupled power and water systems, with certified detectors.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="Catalogue name or TOML file.")]
+Seed = Annotated[int | None, typer.Option(help="0 to 999999; overrides the scenario's.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. grid.load_scale=0.9.")
+]
+Bootstrap = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Address of the Kafka broker.")]
+
+
+@app.command()
+def run(
+    scenario: ScenarioName,
+    arms: Annotated[
+        str | None, typer.Option(help="Of baseline,undefended,defended,nuisance; all by default.")
+    ] = None,
+    seed: Seed = None,
+    bus: Annotated[str, typer.Option(help="memory or kafka.")] = "memory",
+    bootstrap: Bootstrap = None,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/SCENARIO-SEED by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario: every arm under one nature, scored, into a run folder."""
+    from scenarios.commands.run import run_command
+
+    run_command(scenario, arms, seed, bus, bootstrap, tuple(overrides or ()), out, as_json)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="networks, scenarios, attackers, detectors or safe-modes.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """List what a name can mean."""
+    from scenarios.commands.listing import list_command
+
+    list_command(kind, as_json)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="TOML file of a training.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model; a stopped training goes on there.")],
+    as_json: Json = False,
+) -> None:
+    """Train a detector on data of the twin."""
+    from scenarios.commands.train import train_command
+
+    train_command(config, out, as_json)
+
+
+@app.command()
+def certify(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Catalogue name or folder of a model.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of one arm of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Certificates for the windows of recorded data."""
+    from scenarios.commands.certify import certify_command
+
+    certify_command(model, data, as_json)
+
+
+@app.command()
+def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.")]) -> None:
+    """Build the HTML report of a run folder again."""
+    from scenarios.report.build import build_report
+
+    print(build_report(run_dir), file=sys.stderr)
+
+
+@app.command()
+def serve(
+    role: Annotated[
+        str,
+        typer.Argument(
+            metavar="ROLE", help="plant, attacker, detector, hub, responder, control or recorder."
+        ),
+    ],
+    scenario: Annotated[str, typer.Option(help="Catalogue name or TOML file.")],
+    bootstrap: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of the Kafka broker.")],
+    run_id: Annotated[str, typer.Option("--run", metavar="ID", help="Run id, the same for every role.")],
+    arm: Annotated[str, typer.Option(help="baseline, undefended, defended or nuisance.")],
+    bus: Annotated[str, typer.Option(help="kafka.")] = "kafka",
+    seed: Seed = None,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; the recorder's only.")] = None,
+) -> None:
+    """Play one role of one arm in this process, over Kafka."""
+    from scenarios.serve import serve_role
+
+    serve_role(role, scenario, arm, run_id, bus, bootstrap, seed, tuple(overrides or ()), out)
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="twin, bounds or streams.")],
+    as_json: Json = False,
+) -> None:
+    """Measure this machine."""
+    from scenarios.commands.bench import bench_command
+
+    bench_command(what, as_json)
+
+
+def main() -> None:
+    """Entry point: what went wrong as one sentence on stderr, and the exit status that goes with it."""
+    _prepare_environment()
+    sys.exit(_status(sys.argv[1:]))
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        result: Any = typer.main.get_command(app)(arguments, prog_name="breakwater", standalone_mode=False)
+    except BadInput as error:
+        return _complain(str(error), EXIT_BAD_INPUT)
+    except BreakwaterError as error:
+        return _complain(str(error), EXIT_FAILED)
+    except KeyboardInterrupt:
+        return _complain("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout went away; point it at nothing so that the interpreter's last flush is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except (typer.TyperException, typer.Abort) as error:
+        return _complain(_usage(error), getattr(error, "exit_code", EXIT_FAILED))
+    if result == EXIT_INTERRUPTED:
+        return _complain("interrupted", EXIT_INTERRUPTED)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: BaseException) -> str:
+    """Typer's own complaint and where to look."""
+    text = error.format_message() if isinstance(error, typer.TyperException) else "aborted"
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "breakwater"
+    return f"{' '.join(text.split())} (see {where} --help)"
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(f"breakwater: {' '.join(sentence.split())}", file=sys.stderr)
+    return status
+
+
+def _prepare_environment() -> None:
+    """One thread for linear algebra, so that results do not depend on cores; a place for compiled kernels."""
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_user_cache() / "breakwater" / "numba"))
+
+
+def _user_cache() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+if __name__ == "__main__":
+    main()

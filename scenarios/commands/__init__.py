@@ -1,0 +1,1 @@
+"""Bodies of the commands: load, call the library, print."""

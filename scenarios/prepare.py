@@ -1,0 +1,107 @@
+"""What a run needs to know before its first exchange: the plant model, exact links, a model that fits.
+
+Everything that can be refused is refused here, before anything is written or simulated.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from scenarios.arms import ARMS, Arm
+from scenarios.catalogue import unique
+from scenarios.scenario import Attack, Scenario
+from simulator.budgets import link_budgets
+from simulator.plant import Plant
+from streams.errors import BadInput
+from streams.plant_model import PlantModel
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A scenario whose link patterns are resolved, with what its plant publishes.
+
+    model_folder: the detector's, None where none fits; then misfit says why not.
+    """
+
+    scenario: Scenario
+    plant_model: PlantModel
+    assumptions: tuple[str, ...]
+    model_folder: Path | None
+    misfit: str
+
+
+def prepare(scenario: Scenario) -> Prepared:
+    """Build the plant once and check the scenario against it. Raises BadInput."""
+    plant = Plant(scenario.plant_settings(attacked=False))
+    try:
+        model, assumptions = plant.model, (*plant.assumptions, *_declared(scenario))
+    finally:
+        plant.close()
+    attacks = tuple(_resolve(attack, model, i) for i, attack in enumerate(scenario.attack))
+    resolved = msgspec.structs.replace(scenario, attack=attacks)
+    link_budgets(model, resolved.plant_settings(attacked=True).budgets)
+    folder, misfit = _fitting_model(scenario, model)
+    return Prepared(resolved, model, assumptions, folder, misfit)
+
+
+def choose_arms(names: str | None, prepared: Prepared) -> list[Arm]:
+    """Arms by name, separated by commas; None means all that the scenario's model allows.
+
+    Raises BadInput for an unknown arm, or one that needs a detector where no model fits.
+    """
+    if names is None:
+        return [arm for arm in ARMS.values() if prepared.model_folder or not arm.defended]
+    chosen = [parse_arm(name) for name in names.split(",")]
+    for arm in chosen:
+        if arm.defended and prepared.model_folder is None:
+            allowed = ", ".join(a.name for a in ARMS.values() if not a.defended)
+            raise BadInput("--arms", arm.name, f"{allowed}, because {prepared.misfit}")
+    try:
+        return list(unique(chosen).values())
+    except ValueError:
+        raise BadInput("--arms", names, "each arm once") from None
+
+
+def parse_arm(name: str) -> Arm:
+    """One arm. Raises BadInput for an unknown name."""
+    if name.strip() not in ARMS:
+        raise BadInput("--arms", name, ", ".join(ARMS))
+    return ARMS[name.strip()]
+
+
+def _resolve(attack: Attack, model: PlantModel, number: int) -> Attack:
+    """The same attack with exact link ids; patterns match links that carry tags and are not protected."""
+    where = f"attack[{number}].links"
+    carrying = {tag.link for tag in model.tags} | {entry.link for entry in model.link_tags}
+    open_links = [link.id for link in model.links if link.id in carrying and not link.protected]
+    found: dict[str, None] = {}
+    for pattern in attack.links:
+        matches = [link for link in open_links if fnmatchcase(link, pattern)]
+        if not matches:
+            example = ", ".join(open_links[:2])
+            raise BadInput(where, pattern, f"an unprotected link or a pattern, such as {example}")
+        found.update(dict.fromkeys(matches))
+    return msgspec.structs.replace(attack, links=tuple(found))
+
+
+def _declared(scenario: Scenario) -> list[str]:
+    """Assumptions that the scenario itself makes."""
+    water, grid = scenario.water, scenario.grid
+    notes = [
+        f"The {grid.protected_flows} most loaded lines are metered over a protected link.",
+        f"Bus {water.bus or '(none)'} feeds the pumps of {water.replication} districts like {water.network}: "
+        "electric draw and water outcomes are multiplied by it, cooling draw is divided by it.",
+    ]
+    if grid.load_scale != 1.0:
+        notes.append(f"Every nominal load is multiplied by {grid.load_scale:g}.")
+    if water.cooled_unit:
+        notes.append(f"Unit {water.cooled_unit} draws cooling water from node {water.cooling_node}.")
+    return notes
+
+
+def _fitting_model(scenario: Scenario, model: PlantModel) -> tuple[Path | None, str]:
+    from scenarios.models import find_model
+
+    return find_model(scenario.detector.model, model)
