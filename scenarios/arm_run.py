@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from scenarios.roles import ArmPlan, build_role, roles_of
+from scenarios.run_folder import PLANT_MODEL, write_document, write_text
 from streams.bus import Bus, topics_of
 from streams.lockstep import Participant, run_lockstep, writers
 from streams.messages import AnyMessage
 from streams.recorder import RecorderRole
 from streams.role import Outgoing, Role
+
+RESULT = "result.json"
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -64,6 +68,22 @@ class TimedRole:
         )
 
 
+def keep_result(plan: ArmPlan, recorder: RecorderRole, latency: Latency) -> ArmResult:
+    """The result of an arm that came to its end, also in its folder."""
+    result = ArmResult(plan.arm, recorder.digest(), latency)
+    if recorder.model is not None:
+        # With it the folder stands alone: it can be trained from and certified.
+        write_text(plan.folder / PLANT_MODEL, recorder.model.encode().decode())
+    write_document(plan.folder / RESULT, result)
+    return result
+
+
+def read_result(folder: Path) -> ArmResult | None:
+    """What ``keep_result`` kept; None for an arm that never came to its end."""
+    path = folder / RESULT
+    return msgspec.json.decode(path.read_bytes(), type=ArmResult) if path.is_file() else None
+
+
 def n_exchanges(plan: ArmPlan) -> int:
     """Exchanges of an arm: one at the start, one at the end of each period."""
     return plan.scenario.exchanges + 1
@@ -92,4 +112,4 @@ def run_arm(plan: ArmPlan, bus: Bus, run: str, on_progress: Callable[[int], None
     participants = [Participant(role, bus, name, expected, exchange_s) for role in roles]
     run_lockstep(participants, n_exchanges(plan), on_progress)
     latency = timed["detector"].latency(exchange_s) if timed else Latency()
-    return ArmResult(plan.arm, recorder.digest(), latency)
+    return keep_result(plan, recorder, latency)

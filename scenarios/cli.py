@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="Catalogue name or TOML file.")]
+ScenarioName = Annotated[str, typer.Argument(help="Catalogue name or TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="0 to 999999; overrides the scenario's.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. grid.load_scale=0.9.")
@@ -56,9 +56,7 @@ def run(
 
 @app.command("list")
 def list_(
-    kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="networks, scenarios, attackers, detectors or safe-modes.")
-    ],
+    kind: Annotated[str, typer.Argument(help="networks, scenarios, attackers, detectors or safe-modes.")],
     as_json: Json = False,
 ) -> None:
     """List what a name can mean."""
@@ -81,8 +79,8 @@ def train(
 
 @app.command()
 def certify(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Catalogue name or folder of a model.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of one arm of a run.")],
+    model: Annotated[str, typer.Argument(help="Catalogue name or folder of a model.")],
+    data: Annotated[Path, typer.Argument(help="Folder of one arm of a run.")],
     as_json: Json = False,
 ) -> None:
     """Certificates for the windows of recorded data."""
@@ -92,7 +90,7 @@ def certify(
 
 
 @app.command()
-def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.")]) -> None:
+def report(run_dir: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Build the HTML report of a run folder again."""
     from scenarios.report.build import build_report
 
@@ -103,9 +101,7 @@ def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A ru
 def serve(
     role: Annotated[
         str,
-        typer.Argument(
-            metavar="ROLE", help="plant, attacker, detector, hub, responder, control or recorder."
-        ),
+        typer.Argument(help="plant, attacker, detector, hub, responder, control or recorder."),
     ],
     scenario: Annotated[str, typer.Option(help="Catalogue name or TOML file.")],
     bootstrap: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of the Kafka broker.")],
@@ -117,14 +113,14 @@ def serve(
     out: Annotated[Path | None, typer.Option(help="Run folder; the recorder's only.")] = None,
 ) -> None:
     """Play one role of one arm in this process, over Kafka."""
-    from scenarios.serve import serve_role
+    from scenarios.commands.serve import serve_command
 
-    serve_role(role, scenario, arm, run_id, bus, bootstrap, seed, tuple(overrides or ()), out)
+    serve_command(role, scenario, arm, run_id, bus, bootstrap, seed, tuple(overrides or ()), out)
 
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="twin, bounds or streams.")],
+    what: Annotated[str, typer.Argument(help="twin, bounds or streams.")],
     as_json: Json = False,
 ) -> None:
     """Measure this machine."""

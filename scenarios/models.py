@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from detectors.model import MODELS, fits, load_model, model_folder
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
+
+DEFAULT = "default"
 
 
 def find_model(name_or_folder: str, plant_model: PlantModel) -> tuple[Path | None, str]:
@@ -13,10 +16,8 @@ def find_model(name_or_folder: str, plant_model: PlantModel) -> tuple[Path | Non
 
     Raises BadInput for a name or folder that holds no model at all.
     """
-    try:
-        from detectors.model import fits, load_model, model_folder
-    except ImportError:
-        return None, "no detector is installed"
+    if name_or_folder == DEFAULT and not (MODELS / DEFAULT).is_dir():
+        return None, "the default model is not installed"
     folder = model_folder(name_or_folder)
     reason = fits(load_model(folder), plant_model)
     return (folder, "") if reason is None else (None, reason)

@@ -76,15 +76,4 @@ ALL_PLAYBOOKS = (
         exit=Exit(quiet_s=3600.0, at_least_s=1800.0),
         timeout_s=43_200.0,
     ),
-    Playbook(
-        name="hold_last_good",
-        description="keep the last dispatch from before the alarm; for a person to order",
-        mode="hold_last_good",
-        entry=Entry(domain="grid", priority="high"),
-        actions=("keep every unit's base point as it was before the alarm",),
-        cost="no economic dispatch: load changes are met by regulation alone",
-        exit=Exit(quiet_s=900.0, at_least_s=300.0),
-        timeout_s=3600.0,
-        confirm=True,
-    ),
 )

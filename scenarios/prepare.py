@@ -12,6 +12,7 @@ import msgspec
 
 from scenarios.arms import ARMS, Arm
 from scenarios.catalogue import unique
+from scenarios.models import find_model
 from scenarios.scenario import Attack, Scenario
 from simulator.budgets import link_budgets
 from simulator.plant import Plant
@@ -102,6 +103,4 @@ def _declared(scenario: Scenario) -> list[str]:
 
 
 def _fitting_model(scenario: Scenario, model: PlantModel) -> tuple[Path | None, str]:
-    from scenarios.models import find_model
-
     return find_model(scenario.detector.model, model)

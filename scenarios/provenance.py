@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from detectors.model import load_model
 from scenarios.prepare import Prepared
 
 PACKAGES = (
@@ -86,6 +87,4 @@ def _version(package: str) -> str | None:
 
 
 def _model_hash(folder: Path) -> str:
-    from detectors.model import load_model
-
-    return str(load_model(folder).digest())
+    return load_model(folder).digest()

@@ -51,7 +51,8 @@ def _hub_kind() -> Any:
 
 def _detector(plan: ArmPlan) -> Role:
     assert plan.model_folder is not None
-    role: Role = _detector_kind()(plan.model_folder, plan.scenario.detector.eps)
+    detector = plan.scenario.detector
+    role: Role = _detector_kind()(plan.model_folder, detector.eps, monitors="residual" in detector.monitors)
     return role
 
 

@@ -42,20 +42,24 @@ class General(Section, frozen=True, kw_only=True):
 
 
 class Grid(Section, frozen=True, kw_only=True):
-    """``[grid]``. protected_flows: how many of the most loaded lines are metered over a protected link."""
+    """``[grid]``. protected_flows: how many of the most loaded lines are metered over a protected link;
+    out_of_service: branches open from the start."""
 
     network: str = "ieee118"
     ratings: Literal["default", "derived"] = "default"
     security: Literal["n-0", "n-1"] = "n-1"
     load_scale: Annotated[float, Meta(gt=0, le=2)] = 1.0
     protected_flows: Annotated[int, Meta(ge=0)] = 28
+    out_of_service: tuple[str, ...] = ()
 
 
 class Water(Section, frozen=True, kw_only=True):
-    """``[water]``. bus feeds the pumps of ``replication`` districts; cooled_unit draws from cooling_node."""
+    """``[water]``. bus feeds, through its feeder number ``feeder`` (0 is shed first), the pumps of
+    ``replication`` districts; cooled_unit draws cooling water from cooling_node."""
 
     network: str = "micropolis"
     bus: str = ""
+    feeder: Annotated[int, Meta(ge=0)] = 2
     replication: Annotated[int, Meta(ge=1, le=10_000)] = 1
     hydraulic_step_s: Annotated[float, Meta(gt=0, le=60)] = 60.0
     cooled_unit: str = ""

@@ -88,7 +88,7 @@ def detection_of(folder: Path, arm: Arm, duration_s: float) -> Detection:
         detected=detected,
         time_to_detect_s=time_s,
         certified_time_to_detect_s=certified_time_s,
-        false_alarms_per_day=false_alarms_per_day(spans, [row["t_s"] for row in alarms], duration_s),
+        false_alarms_per_day=false_alarms_per_day(spans, first_raises(alarms), duration_s),
         certified_share=share(verdicts, CERTIFIED),
         uncertain_share=share(verdicts, ("uncertain",)),
     )
@@ -135,6 +135,14 @@ def time_to_detect(
     first_s = spans[0].start_s
     later = [row["t_s"] - first_s for row in raised if row["t_s"] >= first_s]
     return bool(later), float(min(later)) if later else None
+
+
+def first_raises(raised: Iterable[dict[str, Any]]) -> list[float]:
+    """When each alarm was first raised; one that is told again as it becomes certified stays one alarm."""
+    first: dict[str, float] = {}
+    for row in raised:
+        first.setdefault(row["alarm_id"], row["t_s"])
+    return list(first.values())
 
 
 def false_alarms_per_day(spans: Sequence[Span], raised_s: Sequence[float], duration_s: float) -> float | None:

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import msgspec
-
-from scenarios import run_folder
-from scenarios.arm_run import ArmResult, Latency, n_exchanges
-from scenarios.arms import Arm
-from scenarios.commands.run import load
-from scenarios.prepare import Prepared, parse_arm, prepare
-from scenarios.provenance import provenance_of
+from scenarios.arm_run import Latency, keep_result, n_exchanges
+from scenarios.arms import ARMS
+from scenarios.prepare import Prepared, prepare
+from scenarios.recording import joined
 from scenarios.roles import ROLE_NAMES, ArmPlan, build_role, expected_writers
-from scenarios.run import describe, record_end, summarise_into
-from streams.bus import topics_of
+from scenarios.scenario import Scenario
+from streams.bus import Bus, topics_of
 from streams.errors import BadInput
-from streams.kafka_bus import KafkaBus
 from streams.lockstep import Participant
 from streams.recorder import RecorderRole
 
 
-def serve_role(
-    role: str,
-    scenario_name: str,
-    arm_name: str,
-    run_id: str,
-    bus_kind: str,
-    bootstrap: str,
-    seed: int | None,
-    overrides: tuple[str, ...],
-    out: Path | None,
-) -> None:
-    """Take part from the first exchange to the last. Raises BadInput, RunFailed."""
+def serve_role(role: str, scenario: Scenario, arm: str, run: str, bus: Bus, out: Path | None) -> None:
+    """Take part from the first exchange to the last. out: run folder, for the recorder and it alone.
+
+    Raises BadInput for what cannot be, RunFailed when another participant failed or stayed away.
+    """
+    if (role == "recorder") != (out is not None):
+        raise BadInput(
+            "--out", None if out is None else str(out), "a folder for the recorder, for no other role"
+        )
+    prepared = prepare(scenario)
+    if ARMS[arm].defended and prepared.model_folder is None:
+        raise BadInput("--arm", arm, f"an arm without detector, because {prepared.misfit}")
+    folder = out.resolve() if out is not None else Path()
+    plan = ArmPlan(prepared.scenario, arm, prepared.model_folder, folder / arm)
+    with _recorded(role, folder, prepared, run, arm):
+        _take_part(role, plan, run, bus)
+
+
+def check_role(role: str) -> None:
+    """Raises BadInput for an unknown role."""
+    if role not in ROLE_NAMES:
+        raise BadInput("ROLE", role, ", ".join(ROLE_NAMES))
+
+
+def _recorded(
+    role: str, folder: Path, prepared: Prepared, run: str, arm: str
+) -> AbstractContextManager[None]:
+    return joined(folder, prepared, run, arm, "kafka") if role == "recorder" else nullcontext()
+
+
+def _take_part(role: str, plan: ArmPlan, run: str, bus: Bus) -> None:
+    name = f"{run}.{plan.arm}"
+    built = build_role(role, plan)
+    bus.declare(topics_of(name))
+    exchange_s = plan.scenario.scenario.exchange_s
+    Participant(built, bus, name, expected_writers(plan), exchange_s).run(n_exchanges(plan))
+    if isinstance(built, RecorderRole):
+        keep_result(plan, built, Latency())

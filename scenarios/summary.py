@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scenarios.arm_run import ArmResult
+from scenarios.arm_run import read_result
 from scenarios.arms import ARMS
 from scenarios.scenario import Scenario
 from scenarios.score import Detection, HarmAverted, detection_of, harm_averted, outcome_of
@@ -37,10 +36,11 @@ class Summary(msgspec.Struct, frozen=True):
     harm_averted: HarmAverted
 
 
-def summarise(folder: Path, scenario: Scenario, results: Sequence[ArmResult], status: str) -> Summary:
-    """Score every arm that came to its end."""
+def summarise(folder: Path, scenario: Scenario, status: str) -> Summary:
+    """Score every arm of a run folder that came to its end."""
     duration_s = scenario.scenario.duration_s
-    ended = {result.arm: result for result in results}
+    found = {name: read_result(folder / name) for name in ARMS}
+    ended = {name: result for name, result in found.items() if result is not None}
     arms = {
         name: ArmSummary(
             outcome_of(folder / name, arm),

@@ -47,8 +47,8 @@ class Interdependence:
         """Electric draw of all districts' pumps."""
         return electric_draw_mw(self._water.pump_power_kw.tolist(), self._settings.replication)
 
-    def supply_pumps(self) -> None:
-        """Tell every pump whether its bus and feeder carry it."""
+    def supply_pumps(self, t_s: float) -> None:
+        """Tell every pump whether its bus and feeder carry it from t_s on."""
         if self._bus < 0:
             return
         supplied = pump_supplied(
@@ -57,7 +57,7 @@ class Interdependence:
             self._grid.feeder_alive(self._settings.bus, self._settings.feeder),
         )
         for pump in range(len(self._water.layout.pumps)):
-            self._water.set_pump_supply(pump, supplied)
+            self._water.set_pump_supply(pump, supplied, t_s)
 
     def draw_cooling(self) -> None:
         """Ask the water network for what the cooled unit needs at its present output."""

@@ -143,7 +143,7 @@ class Plant:
         refusal = self.links.accept(tap)
         if refusal is not None:
             self._events.append(
-                PlantEvent(self._env.now, "tap_out", tap.link, f"refused: {refusal.reason}", 0.0, "tags")
+                PlantEvent(self._env.now, "tap_refused", tap.link, refusal.reason, 0.0, "tags")
             )
 
     def _take_command(self, command: Command) -> None:
@@ -169,9 +169,9 @@ class Plant:
         self.grid.set_demand(load_mw, load_mvar)
         derated_mw = self._coupling.derate()
         self._note(self.grid.advance(scan * self.settings.scan_s))
-        self._coupling.supply_pumps()
+        self._coupling.supply_pumps(self._env.now)
         self.outcomes.add_scan(
-            float((self.grid.load_demand_mw - self.grid.load_served_mw).sum()),
+            float(self.grid.load_shed_mw.sum()),
             derated_mw,
             self.grid.bus_frequency_hz,
             self.settings.scan_s,

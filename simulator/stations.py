@@ -95,7 +95,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
 
     def add(station: str, quantity: str, unit: str, low: float, high: float, protected: bool = False) -> str:
         name = f"{station}/{quantity}"
-        tags.append(Tag(name, station, to_centre(station), unit, low, high, protected, scan))
+        tags.append(Tag(name, station, to_centre(station), unit, float(low), float(high), protected, scan))
         return name
 
     loads = {case.bus_name[b]: mw for b, mw in zip(case.load_bus, case.load_mw, strict=True)}
@@ -129,7 +129,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
         water=settings.water.network,
         scan_s=scan,
         exchange_s=settings.exchange_s,
-        base_mva=case.base_mva,
+        base_mva=float(case.base_mva),
         nominal_frequency_hz=case.nominal_hz,
         reference_bus=max(units, key=lambda u: u.p_max_mw).bus,
         tags=tuple(tags),
@@ -221,7 +221,9 @@ def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantMode
         name = f"{station}/{quantity}"
         if not any(link.src == station and link.dst == CENTRE for link in links):
             links.append(Link(to_centre(station), station, CENTRE, protected))
-        tags.append(Tag(name, station, to_centre(station), unit, low, high, protected, WATER_REPORT_S))
+        tags.append(
+            Tag(name, station, to_centre(station), unit, float(low), float(high), protected, WATER_REPORT_S)
+        )
         return name
 
     tanks = _tanks(model.water, water, add)

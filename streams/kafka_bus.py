@@ -22,6 +22,10 @@ DELIVERY_S = 60.0
 MAX_MESSAGE_BYTES = 16 << 20
 """Largest payload; the plant model of a network of ten thousand branches has a few MiB."""
 
+FETCH_WAIT_MS = 10
+"""How long a broker may hold back an empty answer. Kafka answers when a record comes; the development broker
+only at the end of the wait, which at the client's default of 500 ms makes a hop ten times as long."""
+
 # Without a handler, warnings of the client would stand on stderr beside our one sentence.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
@@ -124,7 +128,7 @@ class KafkaBus:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES + (1 << 20),
             max_poll_records=100_000,
             reconnect_backoff_max_ms=1000,

@@ -25,7 +25,7 @@ TIMEOUT_S = 120.0
 
 
 class Part(Protocol):
-    """What the others must know of a role: see ``streams.role.Role``. A role class will do."""
+    """What the others must know of a role: see ``streams.role.Role``."""
 
     @property
     def name(self) -> str:
@@ -67,6 +67,7 @@ class Participant:
     """One role on a bus. The run's topics (``bus.topics_of``) must have been declared on it.
 
     expected: see ``writers``; exchange_s: simulated seconds per exchange, exchange k being at k * exchange_s.
+    notice: the abort that it sent or passed on, None as long as all is well.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Participant:
         self._run = run
         self._exchange_s = exchange_s
         self._k = 0
-        self._stopped = False
+        self.notice: Abort | None = None
         self._own = [topic for topic in role.writes if set(expected.get(topic, ())) == {role.name}]
         self._dead_letters = Sequencer()
         self._written = {topic: full_name(run, topic) for topic in role.writes}
@@ -111,18 +112,16 @@ class Participant:
 
     def abort(self, error: BaseException) -> None:
         """Tell every participant that shares a topic with this one to stop. Does so once."""
-        if self._stopped:
+        if self.notice is not None:
             return
-        self._stopped = True
         if isinstance(error, Aborted):
             # Passed on as it came, so that everyone names the one that failed first.
-            notice = error.abort
+            self.notice = error.abort
         else:
             reason = str(error) if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
-            notice = Abort(
-                producer=self.role.name, seq=0, k=self._k, t_s=self._k * self._exchange_s, reason=reason
-            )
-        payload = encode(notice)
+            t_s = self._k * self._exchange_s
+            self.notice = Abort(producer=self.role.name, seq=0, k=self._k, t_s=t_s, reason=reason)
+        payload = encode(self.notice)
         # On topics it only reads as well: a recorder writes none, and still must be able to stop the run.
         # A broker that is gone must not hide the first error; the others then find out by waiting.
         with contextlib.suppress(BreakwaterError):
@@ -196,6 +195,7 @@ def run_lockstep(
                 if on_progress is not None:
                     on_progress(k + 1)
         except BaseException as error:
+            first = next((p.notice for p in participants if p.notice is not None), None)
             for participant in participants:
-                participant.abort(error)
+                participant.abort(error if first is None else Aborted(first))
             raise

@@ -36,6 +36,8 @@ EventKind = Literal[
     "safe_mode_out",
     "tap_in",
     "tap_out",
+    "tap_refused",
+    "switch",
 ]
 
 

@@ -95,10 +95,11 @@ PLAYBOOKS = unique(ALL_PLAYBOOKS)
 def attackers() -> dict[str, type[Attacker]]:
     """Attacker classes by name."""
     # Imported here: attackers bring numerical packages that the command line must not load for --help.
+    from scenarios.attackers.generic import RandomLevel, RandomShift
     from scenarios.attackers.level_spoofing import LevelSpoofing
     from scenarios.attackers.load_redistribution import LoadRedistribution
 
-    attacks: list[type[Attacker]] = [LoadRedistribution, LevelSpoofing]
+    attacks: list[type[Attacker]] = [LoadRedistribution, LevelSpoofing, RandomShift, RandomLevel]
     return unique(attacks)
 
 

@@ -37,6 +37,7 @@ def read_controls(network: str, deadband_m: float = DEADBAND_M) -> Controls:
         layout = read_layout(project, path)
         reader = _Reader(project, layout)
         actions: tuple[Action, ...] = (*reader.rules(), *reader.simple())
+        reader.note_patterns()
     finally:
         close_project(project)
     sentences = list(reader.assumptions)
@@ -146,6 +147,14 @@ class _Reader:
         if int(kind) == en.R_NODE and int(variable) == en.R_LEVEL and tank is not None:
             return Premise("level", sign, float(value) * self._layout.length_to_m, tank, joined)
         return None
+
+    def note_patterns(self) -> None:
+        for pump in self._layout.pumps.tolist():
+            if en.getlinkvalue(self._project, pump + 1, en.LINKPATTERN) > 0:
+                name = self._layout.link_names[pump]
+                self.assumptions.append(
+                    f"pump {name}: its speed pattern is not followed, it runs at full speed"
+                )
 
     def _opens(self, link: int, setting: float) -> bool:
         # EPANET writes plain OPEN and CLOSED as 1 and 0, and as +-1e10 where a number could be a setting.

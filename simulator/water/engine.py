@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 import warnings
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ Bools = NDArray[np.bool_]
 REQUIRED_PSI = 20.0  # below it US utilities issue a boil-water notice
 PRESSURE_EXPONENT = 0.5  # orifice law, as epanetCPA
 FOREVER_S = 10**9
+STILL_M3H = 0.01
+CONSTANT = "always-1"  # name of a pattern of our own
 
 # One psi in each pressure unit EPANET may use.
 _PSI_TO_UNIT = {en.PSI: 1.0, en.KPA: 6.894757, en.METERS: 0.703070, en.BAR: 0.06894757, en.FEET: 2.306660}
@@ -57,12 +60,10 @@ class Engine:
 
     def __init__(self, path: Path) -> None:
         self._project = open_project(path)
-        try:
-            self.layout: Layout = read_layout(self._project, path)
-            self._configure()
-        except BaseException:
-            self.close()
-            raise
+        # EPANET's memory is outside Python's: freed by close, or when the engine is collected.
+        self.close = weakref.finalize(self, close_project, self._project)
+        self.layout: Layout = read_layout(self._project, path)
+        self._configure()
         count = max(len(self.layout.node_names), len(self.layout.link_names))
         # EPANET fills a C array; NumPy looks at the same memory, so that a bulk read copies once.
         self._buffer = en.doubleArray(count)
@@ -88,13 +89,12 @@ class Engine:
         for node in self.layout.tank_nodes:
             # Without this EPANET shuts the inlet of a full tank, and nothing ever overflows.
             en.setnodevalue(project, int(node) + 1, en.CANOVERFLOW, 1)
+        for pump in self.layout.pumps.tolist():
+            # A speed pattern would switch pumps by itself, also those we have switched off.
+            en.setlinkvalue(project, pump + 1, en.LINKPATTERN, 0)
+        # A demand without a pattern would follow the INP's default one.
+        en.addpattern(project, CONSTANT)
         en.initH(project, en.INITFLOW)
-
-    def close(self) -> None:
-        """Free the project; safe to call twice."""
-        if self._project is not None:
-            close_project(self._project)
-            self._project = None
 
     def restart(self) -> None:
         """Forget the last flows, so that the next solution starts flat; link states are kept."""
@@ -115,7 +115,7 @@ class Engine:
         """Constant demand of junction ``node`` (index from 0) beside the INP's; no factor scales it."""
         if node not in self._extra_m3h:
             self._own_bases(node)
-            en.adddemand(self._project, node + 1, 0.0, "", "extra")
+            en.adddemand(self._project, node + 1, 0.0, CONSTANT, "extra")
         self._extra_m3h[node] = m3h
         self._write_extra()
 
@@ -171,15 +171,18 @@ class Engine:
     def _read(self) -> Solution:
         flow = self.layout.flow_to_m3h
         error = float(en.getstatistic(self._project, en.RELATIVEERROR))
+        flows = self._links(en.FLOW) * flow
+        # Where nothing flows a relative change means nothing; the change itself does.
+        change_m3h = error * float(np.abs(flows).sum())
         solution = Solution(
             self._nodes(en.HEAD) * self.layout.length_to_m,
             self._nodes(en.DEMAND) * flow,
             self._nodes(en.FULLDEMAND) * flow,
             self._nodes(en.DEMANDFLOW) * flow,
-            self._links(en.FLOW) * flow,
+            flows,
             np.array([en.getlinkvalue(self._project, i + 1, en.ENERGY) for i in self.layout.pumps.tolist()]),
             error,
-            error <= self._accuracy,
+            error <= self._accuracy or change_m3h <= STILL_M3H,
         )
         if not (np.isfinite(solution.head_m).all() and np.isfinite(solution.node_net_m3h).all()):
             raise NoSolutionError("the solution is not finite")

@@ -203,7 +203,7 @@ class Water(Readings):
         self.state = derive(self.layout, self._solution, used, dry)
 
     def _solve_twice(self, link_open: Bools, dry: Bools, refill: bool) -> tuple[Solution, Bools]:
-        """Solve from the last flows and, where that leads nowhere (after a blackout it may), from a flat start."""
+        """Solve from the last flows; where that leads nowhere, as it may after a blackout, start flat."""
         # The nudge keeps a time that is a hair short of a pattern's full hour on the right side of it.
         arguments = (
             self._engine,

@@ -239,11 +239,11 @@ def _tanks(model: PlantModel, out: np.ndarray, tags: dict, t_s: np.ndarray, rng:
                 level[m + 1] = level[m] + q[m] / 60 / area
         span = tank.level_max_m - tank.level_min_m
         series[tank.name] = [level + rng.normal(0, 0.003 * span, minutes), q * (1 + 0.005 * rng.standard_normal(minutes)), span]
-    m = 200
+    m = 150
     names = list(series)
-    while attacked and m + 150 < minutes:
+    while attacked and m + 120 < minutes:
         level, _, span = series[names[int(rng.integers(len(names)))]]
-        a, b = m, m + 150
+        a, b = m, m + 120
         kind = rng.choice(["hold", "offset", "ramp", "replay"])
         if kind == "hold":
             level[a:b] = level[a]
@@ -254,7 +254,7 @@ def _tanks(model: PlantModel, out: np.ndarray, tags: dict, t_s: np.ndarray, rng:
         else:
             level[a:b] = level[a - 150 : b - 150]
         wet[a:b] = True
-        m += int(rng.integers(350, 450))
+        m += int(rng.integers(260, 340))
     minute = (t_s // 60).astype(int)
     for tank in model.tanks:
         out[:, tags[tank.level_tag]] = series[tank.name][0][minute]

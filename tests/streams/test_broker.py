@@ -10,7 +10,6 @@ import pytest
 from streams.broker import development_broker
 from streams.errors import BadInput
 
-
 OWNER = """
 import time
 from streams.broker import development_broker

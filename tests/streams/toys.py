@@ -258,6 +258,43 @@ class ToyAttacker(Toy):
         return [Outgoing(topics.TAPS, self.name, tap)]
 
 
+class Source(Toy):
+    """Writes ``count`` telemetry messages of two stations per exchange."""
+
+    name = "plant"
+    writes = (topics.TELEMETRY,)
+
+    def __init__(self, count=4):
+        super().__init__()
+        self.count = count
+
+    def step(self, k, t_s, inbox):
+        stations = [STATIONS[5], STATIONS[1]] * (self.count // 2)
+        return [
+            Outgoing(
+                topics.TELEMETRY,
+                s,
+                Telemetry(**self.head(topics.TELEMETRY, k, t_s, s), link=f"{s}>SCADA", values=[float(k)]),
+            )
+            for s in stations
+        ]
+
+
+class Sink(Toy):
+    """Keeps what it reads."""
+
+    name = "sink"
+
+    def __init__(self, lag=0):
+        super().__init__()
+        self.reads = {topics.TELEMETRY: lag}
+        self.seen = []
+
+    def step(self, k, t_s, inbox):
+        self.seen.append(list(inbox[topics.TELEMETRY]))
+        return []
+
+
 def toy_roles(folder: Path) -> list[Role]:
     """All roles in the order of an exchange; the recorder writes to ``folder``."""
     return [

@@ -1,0 +1,72 @@
+"""Speed of a model's certificates on this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detectors.judge import GridJudge
+from detectors.members import grid_judge
+from detectors.model import load_model
+from detectors.perturbation import Perturbation
+from streams.plant_model import PlantModel
+
+REPEATS = 2000
+BATCH = 4096
+
+
+def bench_model(model_path: Path, plant: PlantModel) -> list[dict[str, Any]]:
+    """Figures {"name", "value", "unit"} of the grid member: one window from raw scans to verdict (median, warm),
+    the interval and the linear bound alone, and interval windows per second in batch (layer 1 by BLAS).
+    """
+    model = load_model(model_path)
+    judge = grid_judge(model, plant, Perturbation(model.spec.eps))
+    ix = judge.features.index
+    draw = np.random.default_rng(0)
+    middle = np.where(ix.sign == 0, 0.0, (ix.low + ix.high) / 2)
+    values = middle + 0.001 * (ix.high - ix.low) * draw.standard_normal((judge.window, ix.columns.size))
+    states = np.ones((judge.window, ix.status_tag.size))
+    return judge_figures(judge, values, states)
+
+
+def judge_figures(judge: GridJudge, values: np.ndarray, states: np.ndarray) -> list[dict[str, Any]]:
+    """The same figures for a judge and a window at hand."""
+    newest = judge.window - 1
+    judge.judge(values, states, newest)
+    plan = judge.plan(states[newest] > 0.5, np.zeros(values.shape[1], dtype=bool))
+    assert plan.bounder is not None
+    bounder, centre = plan.bounder, values.mean(axis=0)
+    draw = np.random.default_rng(1)
+    many = centre + 0.01 * np.abs(centre) * draw.standard_normal((BATCH, centre.size))
+    bounder.linear(centre)
+    bounder.intervals(many)
+    bounder.intervals(many, parallel=True)
+    figures = [
+        ("grid window to verdict", _median_us(lambda: judge.judge(values, states, newest)), "us"),
+        ("interval bound, one window", _median_us(lambda: bounder.interval(centre)), "us"),
+        ("linear bound, one window", _median_us(lambda: bounder.linear(centre)), "us"),
+        ("interval bound, batch", _per_second(lambda: bounder.intervals(many)), "windows/s"),
+        ("interval bound, batch, all cores", _per_second(lambda: bounder.intervals(many, parallel=True)), "windows/s"),
+    ]
+    return [{"name": name, "value": value, "unit": unit} for name, value, unit in figures]
+
+
+def _median_us(call: Any) -> float:
+    times = np.empty(REPEATS)
+    for i in range(REPEATS):
+        start = time.perf_counter()
+        call()
+        times[i] = time.perf_counter() - start
+    return float(np.median(times) * 1e6)
+
+
+def _per_second(call: Any) -> float:
+    times = []
+    for _ in range(10):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(BATCH / np.median(times))

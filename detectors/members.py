@@ -1,0 +1,90 @@
+"""Members of a model at run time: features, calibration and networks of one plant model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from detectors.bounds.dense import Dense, Floats
+from detectors.features import Calibration
+from detectors.grid_features import GridCalibration, GridFeatures
+from detectors.judge import GridJudge, WaterJudge
+from detectors.model import Model
+from detectors.perturbation import Perturbation
+from detectors.rows import Combination
+from detectors.water_features import WaterFeatures
+from streams.errors import BadInput
+from streams.plant_model import PlantModel
+
+
+def grid_arrays(features: GridFeatures, calibration: GridCalibration) -> dict[str, Floats]:
+    """What weights.npz keeps of the grid member beside its network."""
+    return {
+        "grid.local.flow": features.local.flow,
+        "grid.local.bus": features.local.bus,
+        "grid.local.defined": features.local.defined.astype(float),
+        "grid.usual.closed": calibration.usual_closed.astype(float),
+        "grid.usual.coefficients": calibration.usual.coefficients,
+        "grid.usual.sigma": calibration.usual.sigma,
+        "grid.other.coefficients": calibration.other.coefficients,
+        "grid.other.sigma": calibration.other.sigma,
+    }
+
+
+def water_arrays(calibration: Calibration) -> dict[str, Floats]:
+    """What weights.npz keeps of the water member beside its network."""
+    return {"water.coefficients": calibration.coefficients, "water.sigma": calibration.sigma}
+
+
+def _calibration(arrays: Mapping[str, Floats], name: str, rows: int, regressors: int) -> Calibration:
+    found = Calibration(arrays[f"{name}.coefficients"], arrays[f"{name}.sigma"])
+    good = found.coefficients.shape == (rows, regressors) and found.sigma.shape == (rows,)
+    if not good or not (found.sigma > 0).all():
+        raise BadInput(name, found.coefficients.shape, f"{rows} rows with positive sigma")
+    return found
+
+
+def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalibration]:
+    """Features and calibration of the grid member. Raises BadInput where arrays are missing or do not chain."""
+    arrays = model.arrays
+    try:
+        local = Combination(
+            arrays["grid.local.flow"], arrays["grid.local.bus"], arrays["grid.local.defined"] > 0.5
+        )
+        features = GridFeatures(plant, local)
+        rows = features.rows_count
+        calibration = GridCalibration(
+            arrays["grid.usual.closed"] > 0.5,
+            _calibration(arrays, "grid.usual", rows, 3),
+            _calibration(arrays, "grid.other", rows, 3),
+        )
+    except KeyError as error:
+        raise BadInput(str(model.folder / "weights.npz"), f"no array {error}", "every array of a model") from None
+    return features, calibration
+
+
+def grid_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None) -> GridJudge:
+    """The grid member ready to judge; ``network`` replaces the certified one (the twin in reports)."""
+    features, calibration = grid_parts(model, plant)
+    spec = model.spec.members["grid"]
+    net = network or model.network("grid")
+    return GridJudge(features, net, calibration, eps, spec.window, spec.min_scans, spec.min_rows)
+
+
+def water_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None) -> WaterJudge:
+    """The water member ready to judge."""
+    features = WaterFeatures(plant)
+    try:
+        calibration = _calibration(model.arrays, "water", features.rows_count, 2)
+    except KeyError as error:
+        raise BadInput(str(model.folder / "weights.npz"), f"no array {error}", "every array of a model") from None
+    return WaterJudge(
+        features, network or model.network("water"), calibration, eps, model.spec.members["water"].min_rows
+    )
+
+
+def lower_output(network: Dense, by: float) -> Dense:
+    """The same network with its output bias lowered by ``by`` (0 or more)."""
+    last = np.asarray(network.biases[-1] - by)
+    return Dense(network.weights, (*network.biases[:-1], last))

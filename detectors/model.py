@@ -1,0 +1,192 @@
+"""A model directory: what was trained, for which tags, and the weights.
+
+``model.json`` holds everything but arrays; ``weights.npz`` the certified networks, calibrations and local
+rows in float64; ``twin.npz`` the normally trained networks of the same shape, for comparison only. The hash
+covers model.json and every array of weights.npz (name, shape, bytes), not the zip around them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bounds.dense import Dense
+from streams.errors import BadInput
+from streams.plant_model import PlantModel
+
+SCHEMA = 1
+MODELS = Path(__file__).parent / "models"
+Floats = NDArray[np.float64]
+_DOMAINS = ("grid", "water")
+
+
+class TagSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tag that a member reads, as it was in training."""
+
+    name: str
+    low: float
+    high: float
+    protected: bool
+    period_s: float
+
+
+class MemberSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One member. window: scans; min_scans, min_rows: as in ``TrainConfig``; layers: sizes, input first."""
+
+    tags: tuple[TagSpec, ...]
+    window: int
+    min_scans: int
+    min_rows: float
+    layers: tuple[int, ...]
+    figures: dict[str, float]
+
+
+class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``model.json``. eps: certified share of range it was trained for; provenance: config, data, versions."""
+
+    schema: int
+    eps: float
+    plant_model: str
+    branches: tuple[str, ...]
+    members: dict[str, MemberSpec]
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model directory. arrays, twin: name -> array of weights.npz and twin.npz."""
+
+    folder: Path
+    spec: ModelSpec
+    arrays: Mapping[str, Floats]
+    twin: Mapping[str, Floats]
+
+    def digest(self) -> str:
+        """sha256 over model.json and the arrays of weights.npz, hex."""
+        total = hashlib.sha256(msgspec.json.encode(self.spec, order="deterministic"))
+        for name in sorted(self.arrays):
+            array = np.ascontiguousarray(self.arrays[name])
+            total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            total.update(array.tobytes())
+        return total.hexdigest()
+
+    def network(self, domain: str, twin: bool = False) -> Dense:
+        """One member's network. Raises BadInput where the twin was not kept or arrays are missing."""
+        arrays, file = (self.twin, "twin.npz") if twin else (self.arrays, "weights.npz")
+        count = len(self.spec.members[domain].layers) - 1
+        try:
+            weights = tuple(arrays[f"{domain}.w{i}"] for i in range(count))
+            biases = tuple(arrays[f"{domain}.b{i}"] for i in range(count))
+        except KeyError as error:
+            raise BadInput(str(self.folder / file), f"no array {error}", "every layer of every member") from None
+        network = Dense(weights, biases)
+        sizes = (network.inputs, *[w.shape[0] for w in weights])
+        if sizes != self.spec.members[domain].layers:
+            raise BadInput(str(self.folder / file), sizes, f"layers {self.spec.members[domain].layers}")
+        return network
+
+
+def network_arrays(domain: str, network: Dense) -> dict[str, Floats]:
+    """Arrays of one network under the names of weights.npz."""
+    parts = {f"{domain}.w{i}": w for i, w in enumerate(network.weights)}
+    return parts | {f"{domain}.b{i}": b for i, b in enumerate(network.biases)}
+
+
+def save_model(folder: Path, spec: ModelSpec, arrays: Mapping[str, Floats], twin: Mapping[str, Floats]) -> Model:
+    """Write a model directory and return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = Model(folder, spec, dict(arrays), dict(twin))
+    for name, content in (("weights.npz", arrays), ("twin.npz", twin)):
+        part = folder / f"{name}.part"
+        with part.open("wb") as handle:
+            np.savez_compressed(handle, **content)  # type: ignore[arg-type]
+        part.replace(folder / name)
+    text = msgspec.json.format(msgspec.json.encode(spec, order="deterministic"), indent=1)
+    (folder / "model.json").write_bytes(text + b"\n")
+    return model
+
+
+def load_model(path: Path) -> Model:
+    """Read and check a model directory. Raises BadInput with one sentence where it is missing or corrupt."""
+    file = path / "model.json"
+    try:
+        spec = msgspec.json.decode(file.read_bytes(), type=ModelSpec)
+    except OSError as error:
+        raise BadInput(str(file), error.strerror or "unreadable", "a model directory") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise BadInput(str(file), str(error), f"a model description of schema {SCHEMA}") from None
+    if spec.schema != SCHEMA:
+        raise BadInput(f"{file}: schema", spec.schema, str(SCHEMA))
+    if not spec.members or set(spec.members) - set(_DOMAINS):
+        raise BadInput(f"{file}: members", sorted(spec.members), "grid, water or both")
+    twin = _arrays(path / "twin.npz") if (path / "twin.npz").is_file() else {}
+    model = Model(path, spec, _arrays(path / "weights.npz"), twin)
+    for domain in spec.members:
+        model.network(domain)
+    return model
+
+
+def _arrays(path: Path) -> dict[str, Floats]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        raise BadInput(str(path), "missing", "a file of float64 arrays") from None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise BadInput(str(path), str(error).splitlines()[0][:120], "a file of float64 arrays") from None
+    for name, array in found.items():
+        if array.dtype != np.float64 or not np.isfinite(array).all():
+            raise BadInput(f"{path}: {name}", str(array.dtype), "finite float64 values")
+    return found
+
+
+def model_folder(name_or_folder: str) -> Path:
+    """Folder of a shipped model by name, or the folder itself. Raises BadInput where neither exists."""
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name_or_folder) and (MODELS / name_or_folder).is_dir():
+        return MODELS / name_or_folder
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        shipped = sorted(p.name for p in MODELS.iterdir() if p.is_dir()) if MODELS.is_dir() else []
+        raise BadInput("model", name_or_folder, f"a model directory or one of {', '.join(shipped) or '(none shipped)'}")
+    return folder
+
+
+def fits(model: Model, plant: PlantModel) -> str | None:
+    """None where every tag that the model reads exists with the same range; else the reason, one clause."""
+    known = {tag.name: tag for tag in plant.tags}
+    for domain, member in model.spec.members.items():
+        for spec in member.tags:
+            tag = known.get(spec.name)
+            if tag is None:
+                return f"the plant has no tag {spec.name} that the {domain} member reads"
+            if (tag.low, tag.high) != (spec.low, spec.high):
+                return f"tag {spec.name} ranges over {tag.low:g} to {tag.high:g}, trained for {spec.low:g} to {spec.high:g}"
+            if tag.protected != spec.protected:
+                return f"tag {spec.name} is {'' if tag.protected else 'not '}protected, unlike in training"
+            if tag.period_s != spec.period_s:
+                return f"tag {spec.name} reports every {tag.period_s:g} s, trained for {spec.period_s:g} s"
+    if "grid" in model.spec.members:
+        if tuple(b.name for b in plant.branches) != model.spec.branches:
+            return "the plant's branches differ from those of training"
+        names = {spec.name for spec in model.spec.members["grid"].tags}
+        extra = [t for t in _grid_tags(plant) if t not in names]
+        if extra:
+            return f"the plant has a tag {extra[0]} that the grid member does not know"
+    return None
+
+
+def _grid_tags(plant: PlantModel) -> list[str]:
+    return [
+        *(b.load_tag for b in plant.buses if b.load_tag),
+        *(u.power_tag for u in plant.units if u.power_tag),
+        *(b.flow_tag for b in plant.branches if b.flow_tag),
+    ]

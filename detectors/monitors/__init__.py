@@ -1,0 +1,1 @@
+"""Uncertified monitors beside the certified members."""

@@ -1,0 +1,163 @@
+"""Residual monitors: nodal balance of the grid, mass balance of tanks. They certify nothing.
+
+NodalMonitor: at every bus with measured flows, flows out + load - generation, standardised by its scatter in
+clean training windows; alarms on the chi-square sum and on the largest normalised residual (Abur and Gomez
+Exposito, "Power System State Estimation", 2004, chapter 5). TankMonitor: two-sided CUSUM (Page 1954) of level
+change minus metered inflow / area. Thresholds are the clean training maximum times a spare factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.dataset import sample_rows
+from detectors.dc import Bools, Floats, GridIndex, Ints
+from detectors.water_features import WaterIndex
+from streams.plant_model import PlantModel
+
+SPARE = 1.5
+SIGMA_FLOOR_MW = 0.05
+SIGMA_FLOOR_M = 0.0005
+CUSUM_SLACK_SIGMA = 0.5
+
+
+def nodal_rows(index: GridIndex) -> Floats:
+    """Balance of every fully measured bus, shape (buses kept, columns): zero up to losses, in any topology."""
+    rows = np.zeros((index.n_bus, index.columns.size))
+    whole = ~index.unmeasured
+    for branch, column in enumerate(index.flow_column):
+        if column < 0:
+            whole[index.start[branch]] = whole[index.end[branch]] = False
+            continue
+        rows[index.start[branch], column] += 1.0
+        rows[index.end[branch], column] -= 1.0
+    here = np.flatnonzero(index.bus_of >= 0)
+    rows[index.bus_of[here], here] -= index.sign[here]
+    return rows[whole & (rows != 0).any(axis=1)]
+
+
+@dataclass
+class NodalMonitor:
+    """mean, slope (per MW of total load), sigma: per row; limits: (chi-square, largest |z|)."""
+
+    rows: Floats
+    load: Floats
+    mean: Floats
+    slope: Floats
+    sigma: Floats
+    limits: Floats
+
+    @staticmethod
+    def calibrate(plant: PlantModel, mean: Floats, topology: Ints, topologies: list[Bools]) -> NodalMonitor:
+        """Fit on clean window means (w, columns); topology is not needed, balances hold in all."""
+        del topology, topologies
+        index = GridIndex.build(plant)
+        rows, load = nodal_rows(index), np.where(index.sign < 0, 1.0, 0.0)
+        residual, total = mean @ rows.T, mean @ load
+        table = np.column_stack([np.ones(total.size), total - total.mean()])
+        fitted = np.linalg.lstsq(table, residual, rcond=None)[0]
+        sigma = np.maximum((residual - table @ fitted).std(axis=0), SIGMA_FLOOR_MW)
+        monitor = NodalMonitor(
+            rows, load, fitted[0] - fitted[1] * total.mean(), fitted[1], sigma, np.array([1.0, 1.0])
+        )
+        z2 = ((residual - table @ fitted) / sigma) ** 2
+        monitor.limits = np.array([z2.sum(axis=1).max(), np.sqrt(z2.max())]) * SPARE
+        return monitor
+
+    def arrays(self) -> dict[str, Floats]:
+        """What weights.npz keeps."""
+        return {f"monitor.grid.{n}": getattr(self, n) for n in ("mean", "slope", "sigma", "limits")}
+
+    @staticmethod
+    def load_from(plant: PlantModel, arrays: Mapping[str, Floats]) -> NodalMonitor:
+        """Rebuild from a model's arrays. Raises KeyError where they are missing."""
+        index = GridIndex.build(plant)
+        kept = [np.asarray(arrays[f"monitor.grid.{n}"]) for n in ("mean", "slope", "sigma", "limits")]
+        return NodalMonitor(nodal_rows(index), np.where(index.sign < 0, 1.0, 0.0), *kept)
+
+    def score(self, mean: Floats) -> float:
+        """> 0 alarms. Rows that read a missing (NaN) value are left out."""
+        lost = np.isnan(mean)
+        filled = np.where(lost, 0.0, mean)
+        z = (self.rows @ filled - self.mean - self.slope * float(self.load @ filled)) / self.sigma
+        if lost.any():
+            z = np.where((self.rows[:, lost] != 0).any(axis=1), 0.0, z)
+        return float(max((z @ z) / self.limits[0], np.abs(z).max(initial=0.0) / self.limits[1]) - 1.0)
+
+
+@dataclass
+class TankMonitor:
+    """drift, sigma: per tank, m per sample; limit: CUSUM threshold in sigma. up, down: running sums."""
+
+    index: WaterIndex
+    drift: Floats
+    sigma: Floats
+    limit: Floats
+
+    def __post_init__(self) -> None:
+        """Start quiet."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        n = len(self.index.tanks)
+        self.up, self.down = np.zeros(n), np.zeros(n)
+        self._last = np.full(2 * n, np.nan)
+
+    def innovations(self, before: Floats, now: Floats) -> Floats:
+        """Level change minus inflow (trapezoid) between two samples, m; samples (..., 2 tanks): levels, inflows."""
+        n = len(self.index.tanks)
+        volume = (before[..., n:] + now[..., n:]) / 2 * self.index.period_s / 3600.0
+        out: Floats = now[..., :n] - before[..., :n] - volume / self.index.area_m2
+        return out
+
+    @staticmethod
+    def calibrate(
+        plant: PlantModel, telemetry: Sequence[Floats], t_s: Sequence[Floats], tampered: Sequence[NDArray[np.bool_]]
+    ) -> TankMonitor:
+        """Fit drift and scatter on clean stretches of the runs, then the limit on the same stretches."""
+        index = WaterIndex.build(plant)
+        n = len(index.tanks)
+        monitor = TankMonitor(index, np.zeros(n), np.ones(n), np.full(n, np.inf))
+        stretches = []
+        for values, times, marked in zip(telemetry, t_s, tampered, strict=True):
+            at = sample_rows(times, index.period_s)
+            stop = int(np.argmax(marked[at])) if marked[at].any() else at.size
+            stretches.append(values[at[:stop]][:, index.columns])
+        steps = np.concatenate([monitor.innovations(s[:-1], s[1:]) for s in stretches if len(s) > 1] or [np.zeros((1, n))])
+        steps = steps[~np.isnan(steps).any(axis=1)]
+        if steps.shape[0]:
+            monitor.drift, monitor.sigma = steps.mean(axis=0), np.maximum(steps.std(axis=0), SIGMA_FLOOR_M)
+        highest = np.full(n, 2.0)
+        for stretch in stretches:
+            monitor.reset()
+            for row in stretch:
+                monitor.score(row)
+                highest = np.maximum(highest, np.maximum(monitor.up, monitor.down))
+        monitor.limit = highest * SPARE
+        monitor.reset()
+        return monitor
+
+    def arrays(self) -> dict[str, Floats]:
+        """What weights.npz keeps."""
+        return {f"monitor.water.{n}": getattr(self, n) for n in ("drift", "sigma", "limit")}
+
+    @staticmethod
+    def load_from(plant: PlantModel, arrays: Mapping[str, Floats]) -> TankMonitor:
+        """Rebuild from a model's arrays. Raises KeyError where they are missing."""
+        kept = [np.asarray(arrays[f"monitor.water.{n}"]) for n in ("drift", "sigma", "limit")]
+        return TankMonitor(WaterIndex.build(plant), *kept)
+
+    def score(self, sample: Floats) -> float:
+        """Take one sample (levels, inflows), NaN missing; > 0 alarms. A tank with a missing value waits."""
+        step = (self.innovations(self._last, sample) - self.drift) / self.sigma
+        self._last = np.array(sample)
+        step = np.where(np.isnan(step), 0.0, step)
+        roof = 2.0 * self.limit
+        self.up = np.clip(self.up + step - CUSUM_SLACK_SIGMA, 0.0, roof)
+        self.down = np.clip(self.down - step - CUSUM_SLACK_SIGMA, 0.0, roof)
+        return float(np.max(np.maximum(self.up, self.down) / self.limit, initial=0.0) - 1.0)

@@ -1,0 +1,183 @@
+"""Certified training by interval bounds, and plain training of a twin, one member at a time.
+
+Loss: kappa * natural + (1 - kappa) * worst case, each a logistic loss; the worst case takes the lower logit
+bound of tampered windows and the upper bound of clean ones (Gowal et al. 2018, "On the Effectiveness of
+Interval Bound Propagation"). A warm-up on the natural loss is followed by a linear growth of eps while kappa
+falls from 1 to its end value. The twin is the same network trained on the natural loss alone.
+
+Every draw is a function of (seed, member, step), so a training that was interrupted ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from detectors.bounds.dense import Dense
+from detectors.config import MemberConfig
+from detectors.features import AffineRows, keep_rows
+from detectors.network import Mlp
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+Progress = Callable[[str, str, int, int, float], None]
+"""(member, "certified" | "twin", step, steps, loss), called every REPORT_EVERY steps."""
+
+REPORT_EVERY = 50
+FINAL_LEARNING_RATE = 0.05
+
+
+@dataclass(frozen=True)
+class Group:
+    """Windows that share one feature map (one topology).
+
+    inputs: (w, n) reduced windows, or None where only features are kept; features: (w, m); positive: (w,);
+    reach: (n,) half width of the box per unit of eps share; width: (n,) range of each input; hide: draws a
+    pattern of missing inputs (n,) for one group of windows.
+    """
+
+    rows: AffineRows
+    inputs: Floats | None
+    features: Floats
+    positive: Bools
+    reach: Floats
+    width: Floats
+    hide: Callable[[np.random.Generator], Bools]
+
+
+def data_hash(groups: list[Group], config: MemberConfig, seed: int) -> str:
+    """What a checkpoint must agree with to be resumed."""
+    total = hashlib.sha256(repr((config, seed)).encode())
+    for group in groups:
+        for part in (group.rows.matrix, group.rows.offset, group.features, group.positive, group.reach):
+            total.update(np.ascontiguousarray(part).tobytes())
+    return total.hexdigest()
+
+
+def eps_and_kappa(config: MemberConfig, step: int) -> tuple[float, float]:
+    """Schedule: (eps share, weight of the natural loss) at a step."""
+    begin = config.warm_up * config.steps
+    length = max(config.ramp * config.steps, 1.0)
+    grown = min(max((step - begin) / length, 0.0), 1.0)
+    return config.eps_train * grown, 1.0 - (1.0 - config.kappa_end) * grown
+
+
+def train_network(
+    groups: list[Group],
+    config: MemberConfig,
+    seed: int,
+    certified: bool,
+    checkpoint: Path,
+    every: int,
+    progress: Callable[[int, float], None],
+) -> Dense:
+    """Train one network; resumes from ``checkpoint`` where that agrees with data and configuration."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _train(groups, config, seed, certified, checkpoint, every, progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(
+    groups: list[Group],
+    config: MemberConfig,
+    seed: int,
+    certified: bool,
+    checkpoint: Path,
+    every: int,
+    progress: Callable[[int, float], None],
+) -> Dense:
+    network = Mlp(groups[0].rows.matrix.shape[0], config.hidden, seed)
+    adam = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    mark = data_hash(groups, config, seed) + ("certified" if certified else "twin")
+    begin = _resume(checkpoint, mark, network, adam)
+    weights = np.sqrt([len(g.positive) for g in groups])
+    weights = weights / weights.sum()
+    for step in range(begin, config.steps):
+        draw = np.random.default_rng([seed, step])
+        share = step / config.steps
+        rate = FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        for options in adam.param_groups:
+            options["lr"] = config.learning_rate * rate
+        eps, kappa = eps_and_kappa(config, step) if certified else (0.0, 1.0)
+        loss = torch.zeros((), dtype=torch.float64)
+        for i in draw.choice(len(groups), size=config.groups, p=weights):
+            loss = loss + _group_loss(network, groups[int(i)], config, eps, kappa, draw)
+        loss = loss / config.groups
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        adam.step()
+        done = step + 1
+        if done % every == 0:
+            _save(checkpoint, mark, done, network, adam)
+        if done % REPORT_EVERY == 0 or done == config.steps:
+            progress(done, float(loss.detach()))
+    return network.dense()
+
+
+def _group_loss(
+    network: Mlp, group: Group, config: MemberConfig, eps: float, kappa: float, draw: np.random.Generator
+) -> Tensor:
+    chosen = _balanced(group.positive, config.batch, draw)
+    features, rows, reach = group.features[chosen], group.rows, group.reach * eps
+    if config.bias_share > 0 and group.inputs is not None:
+        error = config.bias_share * draw.standard_normal(rows.matrix.shape[1])
+        features = features + (group.inputs[chosen] * error) @ rows.matrix.T
+    if draw.random() < config.mask_share:
+        missing = group.hide(draw)
+        keep = keep_rows(rows, missing, group.width)
+        rows, features = rows.masked(keep), features * (rows.defined & keep)
+    x = torch.from_numpy(np.ascontiguousarray(features))
+    positive = torch.from_numpy(group.positive[chosen])
+    side = torch.where(positive, 1.0, -1.0).double()
+    weight = torch.where(positive, config.positive_weight, 1.0).double()
+    natural = (weight * softplus(-side * network(x))).mean()
+    if kappa >= 1.0:
+        return kappa * natural
+    low, high = network.interval(x, torch.from_numpy(rows.matrix), torch.from_numpy(reach))
+    worst = torch.where(positive, low, -high)
+    return kappa * natural + (1.0 - kappa) * (weight * softplus(-worst)).mean()
+
+
+def _balanced(positive: Bools, size: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    """Half tampered, half clean windows where the group has both."""
+    yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
+    if not yes.size or not no.size:
+        return draw.integers(positive.size, size=size)
+    half = size // 2
+    return np.r_[yes[draw.integers(yes.size, size=half)], no[draw.integers(no.size, size=size - half)]]
+
+
+def _save(path: Path, mark: str, step: int, network: Mlp, adam: torch.optim.Adam) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save({"mark": mark, "step": step, "network": network.state_dict(), "adam": adam.state_dict()}, part)
+    part.replace(path)
+
+
+def _resume(path: Path, mark: str, network: Mlp, adam: torch.optim.Adam) -> int:
+    """Step to go on from; 0 where there is no checkpoint of exactly this training."""
+    if not path.is_file():
+        return 0
+    try:
+        state = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError):
+        return 0
+    if state.get("mark") != mark:
+        return 0
+    network.load_state_dict(state["network"])
+    adam.load_state_dict(state["adam"])
+    return int(state["step"])

@@ -1,0 +1,1 @@
+"""Figures of this machine, each beside a peer where there is one."""

@@ -1,0 +1,177 @@
+"""Training data from the product's own twin: other seeds, other weather, generic tampering, labelled.
+
+Each run has its own seed (1,000,000 and up), start time and load level, and in some an outage from the start.
+The tampering is ``scenarios.attackers.generic``; the attackers of the shipped scenarios never appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scenarios import run_folder
+from scenarios.roles import ArmPlan
+from scenarios.scenario import Attack, Scenario, load_scenario
+from scenarios.workers import run_arms, usable_cores
+from simulator.control.dc_model import build_dc_model
+from simulator.plant import Plant
+from streams.errors import BadInput
+from streams.plant_model import PlantModel
+
+FIRST_SEED = 1_000_000
+ARM = "undefended"
+HARMFUL_LOADING = 1.0
+YEAR_DAYS = 365
+
+
+class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[data]`` of a training configuration.
+
+    scenario: whose networks and couplings are used, its attacks are not; runs: how many; duration_s: of each;
+    first_seed: from 1,000,000 up; load_scale: range drawn from; outage_share: share of runs with one branch
+    open from the start; tampered_share: share of runs with tampering; eps: reach of it, share of range.
+    """
+
+    scenario: str = "flagship"
+    runs: int = 24
+    duration_s: float = 10_800.0
+    first_seed: int = FIRST_SEED
+    load_scale: tuple[float, float] = (0.85, 1.05)
+    outage_share: float = 0.4
+    tampered_share: float = 0.8
+    eps: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which msgspec turns into a validation error with the path to the field."""
+        low, high = self.load_scale
+        if self.first_seed < FIRST_SEED:
+            raise ValueError(f"first_seed: {self.first_seed} is not allowed; allowed: {FIRST_SEED} and up")
+        if not 1 <= self.runs <= 10_000:
+            raise ValueError(f"runs: {self.runs} is not allowed; allowed: 1 to 10000")
+        if not 600.0 <= self.duration_s <= 86_400.0:
+            raise ValueError(f"duration_s: {self.duration_s} is not allowed; allowed: 600 to 86400")
+        if not 0.0 < low <= high <= 2.0:
+            raise ValueError(f"load_scale: {self.load_scale} is not allowed; allowed: 0 < low <= high <= 2")
+        for field in ("outage_share", "tampered_share", "eps"):
+            if not 0.0 <= getattr(self, field) <= 1.0:
+                raise ValueError(f"{field}: {getattr(self, field)} is not allowed; allowed: 0 to 1")
+
+
+def generate(config: DataConfig, folder: Path, on_progress: Callable[[int, int], None]) -> list[Path]:
+    """Run the twin and label what it recorded; returns one folder per run.
+
+    Runs that an earlier, interrupted call finished are kept. on_progress(done, all) after each run.
+    Raises BadInput where the scenario or the folder cannot be used.
+    """
+    base = load_scenario(config.scenario)
+    plans = [_plan(config, base, number, folder) for number in range(config.runs)]
+    unfinished = [plan for plan in plans if not (plan.folder / "labels.parquet").is_file()]
+    done = len(plans) - len(unfinished)
+    on_progress(done, len(plans))
+    for start in range(0, len(unfinished), usable_cores()):
+        batch = unfinished[start : start + usable_cores()]
+        run_arms(batch, f"training-{start}", usable_cores(), lambda arm, k: None, lambda result: None)
+        for plan in batch:
+            run_folder.write_text(
+                plan.folder / run_folder.PLANT_MODEL, _published(plan.scenario).encode().decode()
+            )
+            label(plan.folder)
+            done += 1
+            on_progress(done, len(plans))
+    return [plan.folder for plan in plans]
+
+
+def _plan(config: DataConfig, base: Scenario, number: int, folder: Path) -> ArmPlan:
+    seed = config.first_seed + number
+    luck = np.random.Generator(np.random.Philox(key=seed))
+    start = datetime(2025, 1, 1) + timedelta(days=int(luck.integers(YEAR_DAYS)), hours=int(luck.integers(24)))
+    general = msgspec.structs.replace(
+        base.scenario,
+        name=f"training-{number}",
+        seed=seed,
+        duration_s=config.duration_s,
+        start=start.isoformat(),
+    )
+    grid = msgspec.structs.replace(base.grid, load_scale=float(luck.uniform(*config.load_scale)))
+    plain = msgspec.structs.replace(base, scenario=general, grid=grid, attack=())
+    model = _published(plain)
+    if luck.random() < config.outage_share:
+        grid = msgspec.structs.replace(grid, out_of_service=(_outage(model, luck),))
+    attacks = _attacks(model, config, luck) if luck.random() < config.tampered_share else ()
+    scenario = msgspec.structs.replace(plain, grid=grid, attack=attacks)
+    return ArmPlan(scenario, ARM, None, folder / f"run-{number:04d}")
+
+
+def _published(scenario: Scenario) -> PlantModel:
+    plant = Plant(scenario.plant_settings(attacked=False))
+    plant.close()
+    return plant.model
+
+
+def _outage(model: PlantModel, luck: np.random.Generator) -> str:
+    """A branch whose loss splits nothing."""
+    bridge = build_dc_model(model, np.ones(len(model.branches), dtype=np.bool_)).bridge
+    return model.branches[int(luck.choice(np.flatnonzero(~bridge)))].name
+
+
+def _attacks(model: PlantModel, config: DataConfig, luck: np.random.Generator) -> tuple[Attack, ...]:
+    own = int(luck.integers(2**31))
+    stations = tuple(link.id for link in model.links if link.id.startswith("S") and link.dst == "SCADA")
+    levels = {entry.link for entry in model.link_tags for tank in model.tanks if entry.tag == tank.level_tag}
+    levels |= {tag.link for tag in model.tags for tank in model.tanks if tag.name == tank.level_tag}
+    end = config.duration_s + 1.0
+    shift = Attack(
+        attacker="random_shift",
+        start_s=60.0,
+        end_s=end,
+        links=stations,
+        eps=config.eps,
+        options={"seed": own, "period_s": 120.0},
+    )
+    level = Attack(
+        attacker="random_level",
+        start_s=float(luck.uniform(600.0, 3600.0)),
+        end_s=end,
+        links=tuple(sorted(levels)),
+        eps=config.eps,
+        options={"seed": own, "period_s": float(luck.choice([1800.0, 3600.0, 5400.0]))},
+    )
+    return (shift, level)
+
+
+def label(folder: Path) -> None:
+    """Write labels.parquet: tampered where received differs from measured, harmful where a true line is
+    loaded above HARMFUL_LOADING of its rating. Raises BadInput where the folder is not a recorded arm."""
+    model = PlantModel.decode((folder / run_folder.PLANT_MODEL).read_bytes())
+    try:
+        measured, received = (pq.read_table(folder / f"{name}.parquet") for name in ("measured", "telemetry"))
+        loading = pq.read_table(folder / "loading.parquet")
+    except (OSError, pa.ArrowException) as error:
+        raise BadInput("data", str(folder), f"a folder recorded by the twin ({error})") from None
+    tanks = {tank.level_tag for tank in model.tanks}
+    grid = _differs(measured, received, [t.name for t in model.tags if t.name not in tanks])
+    water = _differs(measured, received, sorted(tanks))
+    lines = [name for name in loading.column_names if name != "t_s"]
+    harmful = np.max([loading.column(name).to_numpy() for name in lines], axis=0) > HARMFUL_LOADING
+    columns = {
+        "t_s": received.column("t_s").to_numpy(),
+        "tampered": grid | water,
+        "tampered_grid": grid,
+        "tampered_water": water,
+        "harmful": harmful,
+    }
+    pq.write_table(pa.table(columns), folder / "labels.parquet")
+
+
+def _differs(measured: pa.Table, received: pa.Table, names: list[str]) -> np.ndarray:
+    result = np.zeros(measured.num_rows, dtype=np.bool_)
+    for name in names:
+        a, b = measured.column(name).to_numpy(), received.column(name).to_numpy()
+        result |= (a != b) & ~(np.isnan(a) & np.isnan(b))
+    return result

@@ -1,0 +1,190 @@
+"""The seam: same inputs, same truth; tampering changes beliefs only; balances hold."""
+
+import numpy as np
+import pytest
+
+from simulator.plant import Plant
+from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
+from streams.errors import BadInput
+from streams.messages import Command, Setpoint, Tap
+
+SCAN_S = 4.0
+
+
+def settings(**changes):
+    values = {
+        "seed": 3,
+        "duration_s": 600.0,
+        "scan_s": SCAN_S,
+        "exchange_s": SCAN_S,
+        "start": "2025-07-15T12:00:00",
+        "grid": GridSettings(load_scale=0.9),
+        "water": WaterSettings(bus="76", replication=50, cooled_unit="G31", cooling_node="IN1000"),
+        "protected_links": {},
+        "budgets": (),
+    }
+    return PlantSettings(**(values | changes))
+
+
+@pytest.fixture
+def plant():
+    made = []
+
+    def make(**changes):
+        made.append(Plant(settings(**changes)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def hold(plant):
+    """The commands of a control centre that keeps the schedule."""
+    setpoints = [
+        Setpoint(link=u.command_link, element=u.name, quantity="power_mw", value=u.scheduled_mw)
+        for u in plant.model.units
+    ]
+    return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=setpoints)
+
+
+def run(plant, scans, inputs=None):
+    reports = [plant.advance([], 0.0)]
+    for k in range(1, scans + 1):
+        reports.append(plant.advance((inputs or {}).get(k, []), k * SCAN_S))
+    return reports
+
+
+def test_same_inputs_same_truth(plant):
+    one, two = plant(), plant()
+    for a, b in zip(run(one, 40, {1: [hold(one)]}), run(two, 40, {1: [hold(two)]}), strict=True):
+        for x, y in zip(a[:5], b[:5], strict=True):
+            np.testing.assert_array_equal(x, y)
+        assert a.events == b.events
+
+
+def test_another_seed_is_another_day(plant):
+    one, two = run(plant(), 3)[-1], run(plant(seed=4), 3)[-1]
+    assert not np.array_equal(one.true, two.true)
+
+
+def test_measured_is_near_truth_and_received_is_measured(plant):
+    twin = plant()
+    report = run(twin, 5)[-1]
+    np.testing.assert_array_equal(report.measured, report.received)
+    span = np.array([tag.high - tag.low for tag in twin.model.tags])
+    assert np.nanmax(np.abs(report.measured - report.true) / span) < 0.05
+
+
+def test_true_values_lie_in_their_published_ranges(plant):
+    twin = plant()
+    for report in run(twin, 20):
+        for tag, value in zip(twin.model.tags, report.true, strict=True):
+            assert tag.low - 1e-9 <= value <= tag.high + 1e-9, tag.name
+
+
+def test_tampering_changes_beliefs_not_physics(plant):
+    station = "S15>SCADA"
+    budget = TapBudget(
+        links=(station,), eps_share=0.2, eps_tags={}, allow_drop=False, start_s=0.0, end_s=600.0
+    )
+    tap = Tap(
+        producer="attacker",
+        seq=0,
+        k=1,
+        t_s=4.0,
+        link=station,
+        operation="offset",
+        tags=["S15/load_mw"],
+        values=[1000.0],
+        start_s=8.0,
+        end_s=40.0,
+    )
+    honest, lied = plant(), plant(budgets=(budget,))
+    slot = [tag.name for tag in honest.model.tags].index("S15/load_mw")
+    tag = honest.model.tags[slot]
+    kinds = []
+    for k, (a, b) in enumerate(zip(run(honest, 12), run(lied, 12, {1: [tap]}), strict=True)):
+        np.testing.assert_array_equal(a.true, b.true)
+        np.testing.assert_array_equal(a.measured, b.measured)
+        shift = b.received[slot] - b.measured[slot]
+        if 8.0 <= k * SCAN_S < 40.0:
+            assert shift == pytest.approx(0.2 * (tag.high - tag.low))
+        else:
+            assert shift == 0.0
+        kinds += [event.kind for event in b.events]
+    assert kinds.count("tap_in") == kinds.count("tap_out") == 1
+
+
+def test_a_tap_without_budget_is_refused_and_seen(plant):
+    tap = Tap(
+        producer="attacker",
+        seq=0,
+        k=1,
+        t_s=4.0,
+        link="S15>SCADA",
+        operation="offset",
+        tags=["S15/load_mw"],
+        values=[10.0],
+        start_s=4.0,
+        end_s=40.0,
+    )
+    reports = run(plant(), 3, {1: [tap]})
+    assert [event.kind for report in reports for event in report.events] == ["tap_refused"]
+    assert all(np.array_equal(r.measured, r.received, equal_nan=True) for r in reports)
+
+
+def test_protected_tags_are_the_concentrators_and_the_tank_inflow(plant):
+    model = plant().model
+    protected = {tag.name.split("/")[0] for tag in model.tags if tag.protected}
+    assert protected == {"PDC", "FM-Tank"}
+    assert sum(tag.station == "PDC" for tag in model.tags) == 28
+    flows = [b for b in model.branches if b.flow_tag]
+    assert 0.14 <= 28 / len(flows) <= 0.16
+
+
+def test_the_operators_model_is_a_little_off_and_the_same_for_every_seed(plant):
+    one, two = plant(), plant(seed=9)
+    case = one._case
+    error = np.array([b.x_pu for b in one.model.branches]) / case.branch_x - 1.0
+    assert 0.01 < error.std() < 0.02
+    assert [b.x_pu for b in one.model.branches] == [b.x_pu for b in two.model.branches]
+
+
+def test_pumps_stop_when_their_feeder_is_shed(plant):
+    twin = plant()
+    run(twin, 2)
+    assert twin.water.pump_running.any()
+    twin.grid.feeder_alive = lambda bus, block: False
+    twin.advance([], 16.0)
+    assert not (twin.water.pump_running & twin.water._alive).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"water": WaterSettings(bus="nosuch")}, "nosuch"),
+        ({"water": WaterSettings(cooled_unit="G999")}, "G999"),
+        ({"grid": GridSettings(network="nosuch")}, "nosuch"),
+        ({"water": WaterSettings(network="nosuch")}, "nosuch"),
+        ({"protected_links": {"S1>MARS": True}}, "S1>MARS"),
+        (
+            {
+                "budgets": (
+                    TapBudget(
+                        links=("S1>MARS",),
+                        eps_share=0.1,
+                        eps_tags={},
+                        allow_drop=False,
+                        start_s=0.0,
+                        end_s=9.0,
+                    ),
+                )
+            },
+            "S1>MARS",
+        ),
+    ],
+)
+def test_what_does_not_exist_is_named(changes, named):
+    with pytest.raises(BadInput, match=named):
+        Plant(settings(**changes))
