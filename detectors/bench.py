@@ -19,8 +19,9 @@ BATCH = 4096
 
 
 def bench_model(model_path: Path, plant: PlantModel) -> list[dict[str, Any]]:
-    """Figures {"name", "value", "unit"} of the grid member: one window from raw scans to verdict (median, warm),
-    the interval and the linear bound alone, and interval windows per second in batch (layer 1 by BLAS).
+    """Figures {"name", "value", "unit"} of the grid member: one window from raw scans to verdict (median,
+    warm), the interval and the linear bound alone, and interval windows per second in batch (layer 1 by
+    BLAS).
     """
     model = load_model(model_path)
     judge = grid_judge(model, plant, Perturbation(model.spec.eps))
@@ -49,7 +50,11 @@ def judge_figures(judge: GridJudge, values: np.ndarray, states: np.ndarray) -> l
         ("interval bound, one window", _median_us(lambda: bounder.interval(centre)), "us"),
         ("linear bound, one window", _median_us(lambda: bounder.linear(centre)), "us"),
         ("interval bound, batch", _per_second(lambda: bounder.intervals(many)), "windows/s"),
-        ("interval bound, batch, all cores", _per_second(lambda: bounder.intervals(many, parallel=True)), "windows/s"),
+        (
+            "interval bound, batch, all cores",
+            _per_second(lambda: bounder.intervals(many, parallel=True)),
+            "windows/s",
+        ),
     ]
     return [{"name": name, "value": value, "unit": unit} for name, value, unit in figures]
 

@@ -24,14 +24,14 @@ from streams.plant_model import PlantModel
 
 ASSUMPTIONS = (
     "Values over protected links are as sent; they are not perturbed.",
-    "Each other received value differs by at most its eps from the one judged, in any direction, independently.",
+    "Each other received value differs by at most its eps from the one judged, each in any direction.",
     "Switch states are as received; an eps below half a switch's range cannot change them.",
     "The same samples are missing throughout; a missing value is free over its published range or not read.",
     "Certified normal means that no such change raises an alarm; it does not mean that there is no attack.",
 )
 STATEMENTS: dict[str, str] = {
     "certified_alarm": "evasion: no change of at most eps per tag within the window makes this alarm go away",
-    "certified_normal": "stability: no change of at most eps per tag within the window makes this quiet window alarm",
+    "certified_normal": "stability: no change of at most eps per tag within the window makes it alarm",
     "uncertain": "none: the bound leaves the sign of the logit open, or the window cannot be judged",
 }
 
@@ -71,8 +71,9 @@ def certificate_of(
     """The record of one judgement; infinite bounds become None."""
     low, high = (x if np.isfinite(x) else None for x in (judged.low, judged.high))
     return Certificate(
-        domain, t_s, window_s, judged.value, STATEMENTS[judged.value], judged.score, (low, high), judged.margin,
-        judged.method, eps.share, dict(eps.per_tag), judged.topology, judged.free_tags, model_sha256, plant_sha256,
+        domain, t_s, window_s, judged.value, STATEMENTS[judged.value], judged.score, (low, high),
+        judged.margin, judged.method, eps.share, dict(eps.per_tag), judged.topology, judged.free_tags,
+        model_sha256, plant_sha256,
     )  # fmt: skip
 
 
@@ -90,7 +91,8 @@ def certify_windows(
     domains: Sequence[str] = ("grid", "water"),
     stride: int = 1,
 ) -> list[Certificate]:
-    """Certificates of every ``stride``-th window of a run folder or Parquet file, in order of time per domain.
+    """Certificates of every ``stride``-th window of a run folder or Parquet file, in order of time per
+    domain.
 
     eps: default the model's own. Raises BadInput for data that cannot be read or a plant that does not fit.
     """
@@ -124,7 +126,9 @@ def _water_certificates(model: Model, run: Run, eps: Perturbation, stride: int) 
     judge = water_judge(model, run.plant, eps)
     ix = judge.features.index
     at = sample_rows(run.t_s, ix.period_s)
-    samples = np.vstack([np.full((ix.samples - 1, ix.columns.size), np.nan), run.telemetry[at][:, ix.columns]])
+    samples = np.vstack(
+        [np.full((ix.samples - 1, ix.columns.size), np.nan), run.telemetry[at][:, ix.columns]]
+    )
     hashes = model.digest(), run.plant.digest()
     length = (ix.samples - 1) * ix.period_s
     out = []
@@ -153,7 +157,7 @@ def certified_vs_eps(
     tampered, certified_quiet and false_alarm of clean windows, None where there are none.
     """
     require_fit(model, plant)
-    times = np.arange(telemetry.shape[0]) * plant.scan_s if t_s is None else t_s
+    times: Floats = np.arange(telemetry.shape[0], dtype=np.float64) * plant.scan_s if t_s is None else t_s
     run = Run("telemetry", plant, times, telemetry, {})
     networks = {"certified": model.network(domain)}
     if f"{domain}.w0" in model.twin:
@@ -206,7 +210,9 @@ def _grid_sweep(
             bounder = Bounder(network, rows.matrix, rows.offset, reach, spec.window)
             bounds[here] = bounder.intervals(found.mean[here], found.size[here])
             plain[here] = bounder.logits(found.mean[here])
-    label = np.full(found.end.size, -1) if tampered is None else window_labels(tampered, found.end, spec.window)
+    label = (
+        np.full(found.end.size, -1) if tampered is None else window_labels(tampered, found.end, spec.window)
+    )
     return bounds, plain, label
 
 
@@ -220,8 +226,10 @@ def _water_sweep(
     ends = np.arange(ix.samples - 1, at.size, stride)
     bounder = judge.bounder(np.zeros(ix.samples * ix.columns.size, dtype=bool))
     assert bounder is not None
-    windows = np.stack([samples[e - ix.samples + 1 : e + 1].reshape(-1) for e in ends]) if ends.size else np.zeros(
-        (0, ix.samples * ix.columns.size)
+    windows = (
+        np.stack([samples[e - ix.samples + 1 : e + 1].reshape(-1) for e in ends])
+        if ends.size
+        else np.zeros((0, ix.samples * ix.columns.size))
     )
     whole = ~np.isnan(windows).any(axis=1)
     windows, ends = windows[whole], ends[whole]

@@ -1,4 +1,5 @@
-"""Training configuration, decodable from TOML; unknown keys, wrong types and non-finite numbers are refused."""
+"""Training configuration, decodable from TOML; unknown keys, wrong types and non-finite numbers are
+refused."""
 
 from __future__ import annotations
 
@@ -19,38 +20,39 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MemberConfig(_Strict, frozen=True):
     """How one domain's network is trained.
 
-    hidden: neurons per hidden layer. eps_train: share of range the interval loss is trained for. steps: updates
-    in all; warm_up: share of them on the natural loss; ramp: share in which eps grows; kappa_end: final weight
-    of the natural loss (Gowal et al. 2018). batch: windows per topology group; groups: groups per step.
-    stride: scans between training windows. positive_weight: weight of tampered windows. mask_share: share of
-    groups in which some rows are hidden as if tags were missing. bias_share: random constant error per meter,
-    as share of its reading, added in training. visible_sigma: tampered windows in which no row moves this far
-    from its clean scatter teach nothing and are left out. spare_normal: share of held-out clean windows that
-    must be certified normal; the output bias is lowered as little as that takes (0 leaves it).
+    hidden: neurons per hidden layer. eps_train: share of range the interval loss is trained for. steps:
+    updates in all; warm_up: share of them on the natural loss; ramp: share in which eps grows; kappa_end:
+    final weight of the natural loss (Gowal et al. 2018). batch: windows per topology group; groups: groups
+    per step. stride: scans between training windows. positive_weight: weight of tampered windows.
+    mask_share: share of groups in which some rows are hidden as if tags were missing. bias_share: random
+    constant error per meter, as share of its reading, added in training. visible_sigma: tampered windows
+    in which no row moves this far from its clean scatter teach nothing and are left out. spare_normal:
+    share of held-out clean windows that must be certified normal; the output bias is lowered as little as
+    that takes (0 leaves it).
     """
 
     enabled: bool = True
     hidden: tuple[int, ...] = (64, 32)
     eps_train: float = 0.012
-    steps: int = 3000
+    steps: int = 6000
     warm_up: float = 0.1
     ramp: float = 0.5
     kappa_end: float = 0.3
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     batch: int = 256
     groups: int = 4
     stride: int = 3
     positive_weight: float = 1.0
     mask_share: float = 0.25
     bias_share: float = 0.0
-    visible_sigma: float = 4.0
+    visible_sigma: float = 6.0
     spare_normal: float = 0.999
 
 
 class TrainConfig(_Strict, frozen=True):
-    """seed: torch and numpy draws, from 1,000,000 up. eps: certified share of range. window: scans of the grid
-    window; min_scans: least complete scans of one topology in it; min_rows: least share of readable rows.
-    held_out: share of run folders (or of windows, where there is one folder) kept for measuring.
+    """seed: torch and numpy draws, from 1,000,000 up. eps: certified share of range. window: scans of the
+    grid window; min_scans: least complete scans of one topology in it; min_rows: least share of readable
+    rows. held_out: share of run folders (or of windows, where there is one folder) kept for measuring.
     checkpoint_every: steps between checkpoints.
     """
 
@@ -62,7 +64,7 @@ class TrainConfig(_Strict, frozen=True):
     held_out: float = 0.2
     checkpoint_every: int = 500
     grid: MemberConfig = MemberConfig()
-    water: MemberConfig = MemberConfig(hidden=(32, 16), stride=1, steps=2000)
+    water: MemberConfig = MemberConfig(hidden=(32, 16), stride=1)
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -92,7 +94,9 @@ def check(config: TrainConfig, where: str = "config") -> TrainConfig:
     need("held_out", config.held_out, "0 to 0.9", 0 <= config.held_out <= 0.9)
     need("checkpoint_every", config.checkpoint_every, "1 or more", config.checkpoint_every >= 1)
     for domain, member in (("grid", config.grid), ("water", config.water)):
-        need(f"{domain}.hidden", len(member.hidden), "1 to 8 layers of 1 to 4096", 1 <= len(member.hidden) <= 8)
+        need(
+            f"{domain}.hidden", len(member.hidden), "1 to 8 layers of 1 to 4096", 1 <= len(member.hidden) <= 8
+        )
         for width in member.hidden:
             need(f"{domain}.hidden", width, "1 to 4096", 1 <= width <= 4096)
         for field in ("steps", "batch", "groups", "stride"):

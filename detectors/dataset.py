@@ -36,7 +36,9 @@ class Run:
         for name in (f"tampered_{domain}", "tampered"):
             if name in self.labels:
                 return self.labels[name]
-        raise BadInput(f"{self.where}/labels.parquet", sorted(self.labels), f"a column tampered_{domain} or tampered")
+        raise BadInput(
+            f"{self.where}/labels.parquet", sorted(self.labels), f"a column tampered_{domain} or tampered"
+        )
 
 
 def load_plant_model(path: Path) -> PlantModel:
@@ -108,12 +110,14 @@ def switch_states(run: Run, status_tag: Ints) -> Floats:
     return states
 
 
-def grid_windows(run: Run, columns: Ints, status_tag: Ints, window: int, min_scans: int, stride: int) -> GridWindows:
+def grid_windows(
+    run: Run, columns: Ints, status_tag: Ints, window: int, min_scans: int, stride: int
+) -> GridWindows:
     """Every ``stride``-th window with enough complete scans of the newest scan's topology."""
     values = run.telemetry[:, columns]
     states = switch_states(run, status_tag)
-    known = ~np.isnan(states).any(axis=1)
-    whole = ~np.isnan(values).any(axis=1) & known
+    known = np.asarray(~np.isnan(states).any(axis=1))
+    whole = np.asarray(~np.isnan(values).any(axis=1) & known)
     distinct, number = np.unique(states > 0.5, axis=0, return_inverse=True)
     number = np.asarray(number).ravel()
     ends = np.arange(window - 1, values.shape[0], stride)

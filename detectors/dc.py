@@ -89,7 +89,9 @@ class GridIndex:
             start=np.array([bus_at[b.from_bus] for b in plant.branches], dtype=np.int64),
             end=np.array([bus_at[b.to_bus] for b in plant.branches], dtype=np.int64),
             susceptance_mw=np.array(slope),
-            shift_mw=np.array([-s * np.deg2rad(b.shift_deg) for s, b in zip(slope, plant.branches, strict=True)]),
+            shift_mw=np.array(
+                [-s * np.deg2rad(b.shift_deg) for s, b in zip(slope, plant.branches, strict=True)]
+            ),
             flow_column=np.array(flow_column, dtype=np.int64),
             status_tag=np.array([tag_at[b.status_tag] if b.status_tag else -1 for b in plant.branches]),
             bus_of=np.array(bus_of, dtype=np.int64),
@@ -134,7 +136,8 @@ def islands(index: GridIndex, closed: Bools) -> Ints:
 
 
 def shift_factors(index: GridIndex, closed: Bools, branches: Ints) -> Floats:
-    """PTDF rows, shape (len(branches), n_bus): MW on a branch per MW injected, slack at each island's lowest bus.
+    """PTDF rows, shape (len(branches), n_bus): MW on a branch per MW injected, slack at each island's
+    lowest bus.
 
     Rows of open branches are zero, and so are columns outside the branch's island.
     """

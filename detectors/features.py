@@ -1,8 +1,8 @@
 """Affine feature maps: standardised residual rows of a reduced window, and how they are calibrated.
 
 reduced window u: linear in raw samples (means over scans for the grid; block means and integrals for water).
-feature r = (matrix @ u + offset)[r], in units of its own scatter in clean training windows. A row is *defined*
-when the topology allows it; an undefined or masked row has weight zero and reads nothing.
+feature r = (matrix @ u + offset)[r], in units of its own scatter in clean windows. A row is
+*defined* when the topology allows it; an undefined or masked row has weight zero and reads nothing.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def fit(residuals: Floats, regressors: Sequence[Floats], defined: Bools, floor: 
 
 
 def keep_rows(rows: AffineRows, missing: Bools, width: Floats) -> Bools:
-    """Rows that stay readable when the inputs in ``missing`` (n,) are free over ``width`` (n,), shape (m,)."""
+    """Rows that stay readable when the inputs in ``missing`` (n,) are free over ``width`` (n,), shape
+    (m,)."""
     moved = np.abs(rows.matrix[:, missing]) @ (width[missing] / 2)
     kept: Bools = moved <= MISSING_SIGMA
     return kept

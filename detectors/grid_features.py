@@ -24,7 +24,8 @@ def topology_key(closed: Bools) -> str:
 
 @dataclass(frozen=True)
 class GridCalibration:
-    """usual: the commonest topology of training; other: all others pooled. Regressors: total load, own flow."""
+    """usual: the commonest topology of training; other: all others pooled. Regressors: total load, own
+    flow."""
 
     usual_closed: Bools
     usual: Calibration
@@ -32,7 +33,8 @@ class GridCalibration:
 
 
 class GridFeatures:
-    """Row factory of one plant model. ``local``: the least-L1 rows of the all-closed grid (solved if None)."""
+    """Row factory of one plant model. ``local``: the least-L1 rows of the all-closed grid (solved if
+    None)."""
 
     def __init__(self, plant: PlantModel, local: Combination | None = None) -> None:
         self.index = GridIndex.build(plant)
@@ -41,7 +43,9 @@ class GridFeatures:
         n_branch = self.index.flow_column.size
         self.local = local or local_rows(self.index, np.ones(n_branch, dtype=bool))
         if self.local.flow.shape != (self.index.protected_branches.size, n_branch):
-            raise BadInput("model rows", self.local.flow.shape, "one local row per protected flow of this plant")
+            raise BadInput(
+                "model rows", self.local.flow.shape, "one local row per protected flow of this plant"
+            )
         self.rows_count = 2 * self.index.protected_branches.size
         self._load = np.where(self.index.sign < 0, 1.0, 0.0)
         flows = self.index.flow_column[self.index.protected_branches]
@@ -63,7 +67,8 @@ class GridFeatures:
         return self._raw[key]
 
     def rows(self, closed: Bools, calibration: GridCalibration) -> AffineRows:
-        """Calibrated, standardised rows under a topology: the regressors are tags too and so stay in the box."""
+        """Calibrated, standardised rows under a topology: the regressors are tags too and so stay in the
+        box."""
         matrix, offset, defined = self.raw_rows(closed)
         usual = bool(np.array_equal(closed, calibration.usual_closed))
         c = calibration.usual if usual else calibration.other

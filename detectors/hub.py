@@ -88,7 +88,9 @@ class HubRole:
 
     def _start(self, plant: PlantModel, t_s: float) -> None:
         self._exchange_s = plant.exchange_s
-        self._slow_s = max([tag.period_s for tag in plant.tags if tag.unit in ("m", "m3/h")] or [plant.exchange_s])
+        self._slow_s = max(
+            [tag.period_s for tag in plant.tags if tag.unit in ("m", "m3/h")] or [plant.exchange_s]
+        )
         for detector, domain in self.config.expected:
             if domain != "grid" or plant.branches:
                 self._state((detector, domain, "*"), t_s)
@@ -96,7 +98,9 @@ class HubRole:
     def _state(self, source: Source, t_s: float) -> _State:
         if source not in self._states:
             period = max(self._slow_s if source[1] == "water" else self._exchange_s, self._exchange_s)
-            self._states[source] = _State(deque(maxlen=max(self.config.last, self.config.monitor_last)), t_s, period)
+            self._states[source] = _State(
+                deque(maxlen=max(self.config.last, self.config.monitor_last)), t_s, period
+            )
         return self._states[source]
 
     def _take(self, k: int, t_s: float, verdict: Verdict) -> list[Outgoing]:
@@ -135,9 +139,13 @@ class HubRole:
             out.append(self._heartbeat(k, t_s, source, state, "raised" if silent else "cleared"))
         return out
 
-    def _alarm(self, k: int, t_s: float, source: Source, state: _State, to: Literal["raised", "cleared"]) -> Outgoing:
+    def _alarm(
+        self, k: int, t_s: float, source: Source, state: _State, to: Literal["raised", "cleared"]
+    ) -> Outgoing:
         name = "/".join(part for part in source if part != "*")
-        return self._publish(k, t_s, f"{name}#{state.number}", name, source[1], state.priority, to, state.certified)
+        return self._publish(
+            k, t_s, f"{name}#{state.number}", name, source[1], state.priority, to, state.certified
+        )
 
     def _heartbeat(
         self, k: int, t_s: float, source: Source, state: _State, to: Literal["raised", "cleared"]

@@ -8,7 +8,6 @@ sigma are not read at all. Nothing is filled in.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -70,7 +69,9 @@ def settle(found: Range, score: float, method: str, topology: str, free: tuple[s
     if found.low > 0.0:
         return Judgement("certified_alarm", score, found.low, found.high, found.low, method, topology, free)
     if found.high <= 0.0:
-        return Judgement("certified_normal", score, found.low, found.high, -found.high, method, topology, free)
+        return Judgement(
+            "certified_normal", score, found.low, found.high, -found.high, method, topology, free
+        )
     plain = score if np.isfinite(score) else 0.0
     return Judgement("uncertain", plain, found.low, found.high, None, method, topology, free)
 
@@ -167,7 +168,12 @@ class WaterJudge:
     """Judges water windows; every raw sample of the window keeps its own half width."""
 
     def __init__(
-        self, features: WaterFeatures, network: Dense, calibration: Calibration, eps: Perturbation, min_rows: float
+        self,
+        features: WaterFeatures,
+        network: Dense,
+        calibration: Calibration,
+        eps: Perturbation,
+        min_rows: float,
     ) -> None:
         self.features, self.network, self.min_rows, self.eps = features, network, min_rows, eps
         ix = features.index
@@ -200,7 +206,7 @@ class WaterJudge:
         centre = np.where(missing, (self._low + self._high) / 2, flat)
         size = np.where(missing, np.maximum(np.abs(self._low), np.abs(self._high)), np.abs(centre))
         names = self.features.index.names
-        lost = missing.reshape(window.shape).any(axis=0)
+        lost = np.asarray(missing.reshape(window.shape).any(axis=0))
         return decide(bounder, centre, size, "", tuple(n for n, m in zip(names, lost, strict=True) if m))
 
 

@@ -46,7 +46,8 @@ def _calibration(arrays: Mapping[str, Floats], name: str, rows: int, regressors:
 
 
 def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalibration]:
-    """Features and calibration of the grid member. Raises BadInput where arrays are missing or do not chain."""
+    """Features and calibration of the grid member. Raises BadInput where arrays are missing or do not
+    chain."""
     arrays = model.arrays
     try:
         local = Combination(
@@ -60,7 +61,9 @@ def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalib
             _calibration(arrays, "grid.other", rows, 3),
         )
     except KeyError as error:
-        raise BadInput(str(model.folder / "weights.npz"), f"no array {error}", "every array of a model") from None
+        raise BadInput(
+            str(model.folder / "weights.npz"), f"no array {error}", "every array of a model"
+        ) from None
     return features, calibration
 
 
@@ -72,13 +75,17 @@ def grid_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dens
     return GridJudge(features, net, calibration, eps, spec.window, spec.min_scans, spec.min_rows)
 
 
-def water_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None) -> WaterJudge:
+def water_judge(
+    model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None
+) -> WaterJudge:
     """The water member ready to judge."""
     features = WaterFeatures(plant)
     try:
         calibration = _calibration(model.arrays, "water", features.rows_count, 2)
     except KeyError as error:
-        raise BadInput(str(model.folder / "weights.npz"), f"no array {error}", "every array of a model") from None
+        raise BadInput(
+            str(model.folder / "weights.npz"), f"no array {error}", "every array of a model"
+        ) from None
     return WaterJudge(
         features, network or model.network("water"), calibration, eps, model.spec.members["water"].min_rows
     )

@@ -51,7 +51,8 @@ class MemberSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``model.json``. eps: certified share of range it was trained for; provenance: config, data, versions."""
+    """``model.json``. eps: certified share of range it was trained for; provenance: config, data,
+    versions."""
 
     schema: int
     eps: float
@@ -87,7 +88,9 @@ class Model:
             weights = tuple(arrays[f"{domain}.w{i}"] for i in range(count))
             biases = tuple(arrays[f"{domain}.b{i}"] for i in range(count))
         except KeyError as error:
-            raise BadInput(str(self.folder / file), f"no array {error}", "every layer of every member") from None
+            raise BadInput(
+                str(self.folder / file), f"no array {error}", "every layer of every member"
+            ) from None
         network = Dense(weights, biases)
         sizes = (network.inputs, *[w.shape[0] for w in weights])
         if sizes != self.spec.members[domain].layers:
@@ -101,7 +104,9 @@ def network_arrays(domain: str, network: Dense) -> dict[str, Floats]:
     return parts | {f"{domain}.b{i}": b for i, b in enumerate(network.biases)}
 
 
-def save_model(folder: Path, spec: ModelSpec, arrays: Mapping[str, Floats], twin: Mapping[str, Floats]) -> Model:
+def save_model(
+    folder: Path, spec: ModelSpec, arrays: Mapping[str, Floats], twin: Mapping[str, Floats]
+) -> Model:
     """Write a model directory and return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     model = Model(folder, spec, dict(arrays), dict(twin))
@@ -156,7 +161,9 @@ def model_folder(name_or_folder: str) -> Path:
     folder = Path(name_or_folder)
     if not folder.is_dir():
         shipped = sorted(p.name for p in MODELS.iterdir() if p.is_dir()) if MODELS.is_dir() else []
-        raise BadInput("model", name_or_folder, f"a model directory or one of {', '.join(shipped) or '(none shipped)'}")
+        raise BadInput(
+            "model", name_or_folder, f"a model directory or one of {', '.join(shipped) or '(none shipped)'}"
+        )
     return folder
 
 
@@ -169,7 +176,8 @@ def fits(model: Model, plant: PlantModel) -> str | None:
             if tag is None:
                 return f"the plant has no tag {spec.name} that the {domain} member reads"
             if (tag.low, tag.high) != (spec.low, spec.high):
-                return f"tag {spec.name} ranges over {tag.low:g} to {tag.high:g}, trained for {spec.low:g} to {spec.high:g}"
+                trained = f"trained for {spec.low:g} to {spec.high:g}"
+                return f"tag {spec.name} ranges over {tag.low:g} to {tag.high:g}, {trained}"
             if tag.protected != spec.protected:
                 return f"tag {spec.name} is {'' if tag.protected else 'not '}protected, unlike in training"
             if tag.period_s != spec.period_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ class Mlp(nn.Module):
         sizes = [inputs, *hidden, 1]
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+        for n, m in pairwise(sizes):
             # He's scale halved: interval bounds of a wide start would drown the signal (Shi et al. 2021).
             spread = 0.5 * (2.0 / n) ** 0.5
             self.weights.append(nn.Parameter(spread * torch.randn(m, n, generator=draw, dtype=torch.float64)))

@@ -14,7 +14,8 @@ from streams.errors import BadInput
 
 @dataclass(frozen=True)
 class Perturbation:
-    """share: of each tag's published range; per_tag: exceptions in engineering units. Protected tags: zero."""
+    """share: of each tag's published range; per_tag: exceptions in engineering units. Protected tags:
+    zero."""
 
     share: float
     per_tag: Mapping[str, float] = field(default_factory=dict)
@@ -28,7 +29,11 @@ class Perturbation:
                 raise BadInput(f"eps of {name}", value, "0 or more, finite, in the tag's unit")
 
     def half_widths(
-        self, names: Sequence[str], low: NDArray[np.float64], high: NDArray[np.float64], protected: NDArray[np.bool_]
+        self,
+        names: Sequence[str],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        protected: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
         """Half width of the box per tag, in its unit, shape (n,)."""
         eps = self.share * (high - low)

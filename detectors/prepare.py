@@ -24,7 +24,7 @@ MIN_GROUP = 8
 @dataclass(frozen=True)
 class GridData:
     """mean, size: (w, columns); label: 1 tampered, 0 clean (windows between are left out); topology: (w,)
-    index into topologies; run: (w,) index of the run; tau-free, labels come from taps alone.
+    index into topologies; run: (w,) index of the run. Labels come from taps.
     """
 
     mean: Floats
@@ -56,11 +56,15 @@ def grid_data(runs: Sequence[Run], features: GridFeatures, config: TrainConfig, 
         parts.append((found.mean[use], found.size[use], label[use], translate[found.topology[use]], where))
     mean, size, label, topology, run_of = (np.concatenate(p) for p in zip(*parts, strict=True))
     if not (label == 0).any() or not (label == 1).any():
-        raise BadInput("training data, grid", f"{int((label == 1).sum())} tampered windows of {label.size}", "both kinds")
+        raise BadInput(
+            "training data, grid", f"{int((label == 1).sum())} tampered windows of {label.size}", "both kinds"
+        )
     return GridData(mean, size, label, topology, topologies, run_of)
 
 
-def grid_groups(data: GridData, features: GridFeatures, calibration: GridCalibration, config: MemberConfig) -> list[Group]:
+def grid_groups(
+    data: GridData, features: GridFeatures, calibration: GridCalibration, config: MemberConfig
+) -> list[Group]:
     """One group per topology with enough windows; tampered windows that move no row are left out."""
     index = features.index
     unit = Perturbation(0.0).half_widths(index.names, index.low, index.high, index.protected)
@@ -75,10 +79,20 @@ def grid_groups(data: GridData, features: GridFeatures, calibration: GridCalibra
             continue
         positive = data.label[here][seen] == 1
         groups.append(
-            Group(rows, data.mean[here][seen], values[seen], positive, unit, index.width, _some_tags(index.width.size))
+            Group(
+                rows,
+                data.mean[here][seen],
+                values[seen],
+                positive,
+                unit,
+                index.width,
+                _some_tags(index.width.size),
+            )
         )
     if not groups:
-        raise BadInput("training data, grid", len(data.label), f"at least {MIN_GROUP} windows of one topology")
+        raise BadInput(
+            "training data, grid", len(data.label), f"at least {MIN_GROUP} windows of one topology"
+        )
     return groups
 
 
@@ -101,7 +115,8 @@ class WaterData:
 
 
 def water_data(runs: Sequence[Run], features: WaterFeatures, stride: int) -> WaterData:
-    """Complete labelled windows of slow samples. Tampered: at the newest sample; clean: at none of the window.
+    """Complete labelled windows of slow samples. Tampered: at the newest sample; clean: at none of the
+    window.
 
     A window that still holds tampered samples but ends clean is left out.
     """
@@ -120,10 +135,16 @@ def water_data(runs: Sequence[Run], features: WaterFeatures, stride: int) -> Wat
         use = (label >= 0) & ~np.isnan(windows).any(axis=1)
         parts.append((windows[use], label[use], np.full(int(use.sum()), number, dtype=np.int64)))
     if not parts:
-        raise BadInput("training data, water", "no complete window", f"runs of more than {ix.samples} samples")
+        raise BadInput(
+            "training data, water", "no complete window", f"runs of more than {ix.samples} samples"
+        )
     windows, label, run_of = (np.concatenate(p) for p in zip(*parts, strict=True))
     if not (label == 0).any() or not (label == 1).any():
-        raise BadInput("training data, water", f"{int((label == 1).sum())} tampered windows of {label.size}", "both kinds")
+        raise BadInput(
+            "training data, water",
+            f"{int((label == 1).sum())} tampered windows of {label.size}",
+            "both kinds",
+        )
     return WaterData(windows, label, run_of)
 
 
@@ -150,7 +171,8 @@ def water_groups(
 
 
 def shares(config: TrainConfig, runs: int, windows_run: Ints) -> tuple[Bools, Bools]:
-    """(training, held out) windows: whole runs are held out where there are several, else the last windows."""
+    """(training, held out) windows: whole runs are held out where there are several, else the last
+    windows."""
     held = np.zeros(windows_run.size, dtype=bool)
     if runs >= 2:
         count = min(runs - 1, round(config.held_out * runs))

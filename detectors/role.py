@@ -39,11 +39,15 @@ class Received:
         self.values = np.full(len(plant.tags), np.nan)
 
     def take(self, message: Telemetry) -> None:
-        """Note one report. One of an unknown station or of the wrong length is no report: values stay missing."""
+        """Note one report. One of an unknown station or of the wrong length is no report: values stay
+        missing."""
         columns = self._at.get(message.producer)
-        if columns is not None and message.link == self._links[message.producer] and len(message.values) == columns.size:
+        if (
+            columns is not None
+            and message.link == self._links[message.producer]
+            and len(message.values) == columns.size
+        ):
             self.values[columns] = message.values
-
 
     def take_out(self, tags: Ints) -> Floats:
         """All values; those of ``tags`` are missing from now until they are reported again."""
@@ -119,9 +123,9 @@ class DetectorRole:
     """Certified members and residual monitors over all stations.
 
     model_path: a model directory. eps: certified share of range, or a table tag -> engineering units that
-    leaves other tags at 0; None takes the model's own. Grid verdicts come every exchange, water verdicts every
-    report period. Raises BadInput where the directory is unreadable, and in exchange 0 where the plant differs
-    from the one it was trained for.
+    leaves other tags at 0; None takes the model's own. Grid verdicts come every exchange, water verdicts
+    every report period. Raises BadInput where the directory is unreadable, and in exchange 0 where the
+    plant differs from the one it was trained for.
     """
 
     name = "detector"
@@ -133,7 +137,9 @@ class DetectorRole:
     ) -> None:
         self.model = load_model(Path(model_path))
         share = self.model.spec.eps if eps is None else eps
-        self.eps = Perturbation(0.0, dict(share)) if isinstance(share, Mapping) else Perturbation(float(share))
+        self.eps = (
+            Perturbation(0.0, dict(share)) if isinstance(share, Mapping) else Perturbation(float(share))
+        )
         self._monitors = monitors
         self._sequence = Sequencer()
         self._received: Received | None = None
@@ -187,8 +193,8 @@ class DetectorRole:
         return [self._outgoing(k, t_s, RESIDUAL, domain, None, score > 0.0, score, None, method)]
 
     def _outgoing(
-        self, k: int, t_s: float, detector: str, domain: str, value: VerdictValue | None, alarm: bool, score: float,
-        margin: float | None, method: str,
+        self, k: int, t_s: float, detector: str, domain: str, value: VerdictValue | None, alarm: bool,
+        score: float, margin: float | None, method: str,
     ) -> Outgoing:  # fmt: skip
         verdict = Verdict(
             self.name, self._sequence.next(VERDICTS, self.name), k, t_s, detector=detector, domain=domain,

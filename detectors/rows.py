@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.dc import Bools, Floats, GridIndex, Ints, islands, shift_factors, weighted_median
+from detectors.dc import Bools, Floats, GridIndex, islands, shift_factors, weighted_median
 
 _CIRCULATION_MW = 1e-6
 _LP_NOISE = 1e-9
@@ -49,7 +49,8 @@ class Combination:
 
 
 def plain_rows(index: GridIndex, closed: Bools) -> Combination:
-    """PTDF rows, one per protected branch in ascending order; undefined where it is open or not observable."""
+    """PTDF rows, one per protected branch in ascending order; undefined where it is open or not
+    observable."""
     branches = index.protected_branches
     factors = shift_factors(index, closed, branches)
     label = islands(index, closed)
@@ -106,7 +107,8 @@ def local_row(index: GridIndex, closed: Bools, branch: int) -> tuple[Floats, Flo
 
 
 def local_rows(index: GridIndex, closed: Bools, known: Combination | None = None) -> Combination:
-    """Least-L1 rows, one per protected branch; rows of ``known`` that stay valid under ``closed`` are kept."""
+    """Least-L1 rows, one per protected branch; rows of ``known`` that stay valid under ``closed`` are
+    kept."""
     branches = index.protected_branches
     flow = np.zeros((branches.size, closed.size))
     bus = np.zeros((branches.size, index.n_bus))
@@ -132,8 +134,3 @@ def _balanced(index: GridIndex, closed: Bools, flow: Floats, bus: Floats) -> boo
     np.add.at(net, index.start, weight)
     np.add.at(net, index.end, -weight)
     return bool(np.max(np.abs(net)) <= _CIRCULATION_MW * float(np.max(index.susceptance_mw)))
-
-
-def reading(matrix: Floats, columns: Ints | None = None) -> Bools:
-    """Which rows read which columns, shape of ``matrix`` (or of the chosen columns)."""
-    return (matrix if columns is None else matrix[:, columns]) != 0.0

@@ -34,7 +34,14 @@ def _silent(member: str, kind: str, step: int, steps: int, loss: float) -> None:
 
 def physics_digest(plant: PlantModel) -> str:
     """sha256 of what features are built from: tags, buses, branches, tanks."""
-    parts = (plant.base_mva, plant.tags, plant.buses, plant.branches, plant.tanks, [u.power_tag for u in plant.units])
+    parts = (
+        plant.base_mva,
+        plant.tags,
+        plant.buses,
+        plant.branches,
+        plant.tanks,
+        [u.power_tag for u in plant.units],
+    )
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
@@ -52,7 +59,9 @@ def train(
     runs = [load_run(folder, labelled=True) for folder in data_dirs]
     for run in runs[1:]:
         if physics_digest(run.plant) != physics_digest(runs[0].plant):
-            raise BadInput(run.where, "another plant", f"the plant of {runs[0].where}: same tags, branches, tanks")
+            raise BadInput(
+                run.where, "another plant", f"the plant of {runs[0].where}: same tags, branches, tanks"
+            )
     say = progress or _silent
     members: dict[str, MemberSpec] = {}
     arrays: dict[str, Floats] = {}
@@ -67,7 +76,12 @@ def train(
         raise BadInput("config", "no member enabled", "grid, water or both")
     plant = runs[0].plant
     spec = ModelSpec(
-        SCHEMA, config.eps, plant.digest(), tuple(b.name for b in plant.branches), members, _provenance(config, runs)
+        SCHEMA,
+        config.eps,
+        plant.digest(),
+        tuple(b.name for b in plant.branches),
+        members,
+        _provenance(config, runs),
     )
     save_model(out_dir, spec, arrays, twin)
     for left in out_dir.glob("checkpoint-*.pt"):
@@ -88,7 +102,11 @@ def _provenance(config: TrainConfig, runs: Sequence[Run]) -> dict[str, Any]:
         "data_sha256": total.hexdigest(),
         "runs": len(runs),
         "scans": int(sum(r.t_s.size for r in runs)),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "torch": str(torch.__version__)},
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "torch": str(torch.__version__),
+        },
     }
 
 
@@ -104,7 +122,9 @@ def _both(
 
         seed = config.seed * 2 + (domain == "water")
         path = out_dir / f"checkpoint-{domain}-{kind}.pt"
-        made.append(train_network(groups, wanted, seed, kind == "certified", path, config.checkpoint_every, report))
+        made.append(
+            train_network(groups, wanted, seed, kind == "certified", path, config.checkpoint_every, report)
+        )
     return made[0], made[1]
 
 
@@ -115,7 +135,9 @@ def spare_shift(high: Floats, share: float) -> float:
     return max(0.0, float(np.quantile(high, share, method="higher")) + 1e-6)
 
 
-def _grid_bounds(network: Dense, data: GridData, groups: Callable[[Bools], Any], reach: Floats, terms: int) -> Floats:
+def _grid_bounds(
+    network: Dense, data: GridData, groups: Callable[[Bools], Any], reach: Floats, terms: int
+) -> Floats:
     """Interval bounds (w, 2) of all windows, topology by topology."""
     out = np.zeros((data.label.size, 2))
     for i, closed in enumerate(data.topologies):
@@ -153,12 +175,19 @@ def _train_grid(
 
     def part(use: Bools) -> GridData:
         return GridData(
-            data.mean[use], data.size[use], data.label[use], data.topology[use], data.topologies, data.run[use]
+            data.mean[use],
+            data.size[use],
+            data.label[use],
+            data.topology[use],
+            data.topologies,
+            data.run[use],
         )
 
     taught, kept = part(learn), part(held)
     clean = taught.label == 0
-    calibration = features.calibrate(taught.mean[clean], taught.topology[clean].astype(float), data.topologies)
+    calibration = features.calibrate(
+        taught.mean[clean], taught.topology[clean].astype(float), data.topologies
+    )
     groups = grid_groups(taught, features, calibration, config.grid)
     certified, twin = _both(groups, config, "grid", out_dir, say)
     ix = features.index
@@ -168,7 +197,9 @@ def _train_grid(
         return features.rows(closed, calibration)
 
     still = part(learn & (data.label == 0))
-    shift = spare_shift(_grid_bounds(certified, still, rows, reach, config.window)[:, 1], config.grid.spare_normal)
+    shift = spare_shift(
+        _grid_bounds(certified, still, rows, reach, config.window)[:, 1], config.grid.spare_normal
+    )
     certified = lower_output(certified, shift)
     told: dict[str, float] = {"bias_lowered_by": shift, "training_windows": float(learn.sum())}
     for name, network in (("", certified), ("twin_", twin)):
@@ -192,7 +223,9 @@ def _train_water(
     clean = learn & (data.label == 0)
     calibration = features.calibrate(data.windows[clean])
     taught = WaterData(data.windows[learn], data.label[learn], data.run[learn])
-    certified, twin = _both(water_groups(taught, features, calibration, config.water), config, "water", out_dir, say)
+    certified, twin = _both(
+        water_groups(taught, features, calibration, config.water), config, "water", out_dir, say
+    )
     ix, rows = features.index, features.rows(calibration)
     reach = np.tile(Perturbation(config.eps).half_widths(ix.names, ix.low, ix.high, ix.protected), ix.samples)
 

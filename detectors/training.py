@@ -5,6 +5,9 @@ bound of tampered windows and the upper bound of clean ones (Gowal et al. 2018, 
 Interval Bound Propagation"). A warm-up on the natural loss is followed by a linear growth of eps while kappa
 falls from 1 to its end value. The twin is the same network trained on the natural loss alone.
 
+A tampered window that no single row could tell from a clean one within eps teaches nothing but false alarms:
+it is left out of the natural loss, and out of the worst case where no row could certify both sides.
+
 Every draw is a function of (seed, member, step), so a training that was interrupted ends with the same bits.
 """
 
@@ -35,6 +38,8 @@ Progress = Callable[[str, str, int, int, float], None]
 
 REPORT_EVERY = 50
 FINAL_LEARNING_RATE = 0.05
+CLEAN_SIGMA = 4.0
+"""Scatter K of clean rows: beyond it a single row tells."""
 
 
 @dataclass(frozen=True)
@@ -143,13 +148,25 @@ def _group_loss(
     x = torch.from_numpy(np.ascontiguousarray(features))
     positive = torch.from_numpy(group.positive[chosen])
     side = torch.where(positive, 1.0, -1.0).double()
-    weight = torch.where(positive, config.positive_weight, 1.0).double()
+    room = torch.from_numpy(_room(rows, features, group.reach))
+    weight = torch.where(positive, config.positive_weight * (room >= eps), 1.0).double()
     natural = (weight * softplus(-side * network(x))).mean()
     if kappa >= 1.0:
         return kappa * natural
     low, high = network.interval(x, torch.from_numpy(rows.matrix), torch.from_numpy(reach))
     worst = torch.where(positive, low, -high)
+    weight = torch.where(positive, config.positive_weight * (room >= 2.0 * eps), 1.0).double()
     return kappa * natural + (1.0 - kappa) * (weight * softplus(-worst)).mean()
+
+
+def _room(rows: AffineRows, features: Floats, reach: Floats) -> Floats:
+    """Largest eps share at which a row still tells each window from clean ones, (w,).
+
+    A row with L1 norm l tells a shift s apart if s > K + eps l, and certifies both sides if s > K + 2 eps l.
+    """
+    length = np.abs(rows.matrix) @ reach
+    share = np.where(length > 0, (np.abs(features) - CLEAN_SIGMA) / np.maximum(length, 1e-12), 0.0)
+    return np.asarray(share.max(axis=1))
 
 
 def _balanced(positive: Bools, size: int, draw: np.random.Generator) -> NDArray[np.int64]:
@@ -158,7 +175,10 @@ def _balanced(positive: Bools, size: int, draw: np.random.Generator) -> NDArray[
     if not yes.size or not no.size:
         return draw.integers(positive.size, size=size)
     half = size // 2
-    return np.r_[yes[draw.integers(yes.size, size=half)], no[draw.integers(no.size, size=size - half)]]
+    both: NDArray[np.int64] = np.r_[
+        yes[draw.integers(yes.size, size=half)], no[draw.integers(no.size, size=size - half)]
+    ]
+    return both
 
 
 def _save(path: Path, mark: str, step: int, network: Mlp, adam: torch.optim.Adam) -> None:

@@ -50,7 +50,9 @@ class WaterIndex:
         tags = [plant.tags[c] for c in columns]
         periods = {t.period_s for t in tags}
         if len(periods) > 1:
-            raise BadInput("plant model", sorted(periods), "one report period for levels and inflows of tanks")
+            raise BadInput(
+                "plant model", sorted(periods), "one report period for levels and inflows of tanks"
+            )
         period = periods.pop() if periods else 60.0
         lags = tuple(max(BLOCK, round(minutes * 60.0 / period)) for minutes in LAGS_MIN)
         return WaterIndex(

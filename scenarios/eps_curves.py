@@ -75,7 +75,7 @@ def _sweep(arm: Path, plant_model: PlantModel, model: Model, domain: Domain) -> 
     columns = [i for i, name in enumerate(names) if (name in water) == (domain == "water")]
     period_s = plant_model.scan_s if domain == "grid" else max(tag.period_s for tag in plant_model.tags)
     stride = max(1, int((t_s[-1] - t_s[0]) / period_s / WINDOWS)) if len(t_s) > 1 else 1
-    tampered = moved[:, columns].any(axis=1)
+    tampered: NDArray[np.bool_] = np.any(moved[:, columns], axis=1)
     return certified_vs_eps(model, received, plant_model, EPS_GRID, t_s, tampered, domain, stride)
 
 
@@ -87,4 +87,5 @@ def _values(path: Path, names: list[str]) -> NDArray[np.float64]:
 
 def _moved(measured: NDArray[np.float64], received: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Where a received value is not the measured one."""
-    return (measured != received) & ~(np.isnan(measured) & np.isnan(received))
+    moved: NDArray[np.bool_] = (measured != received) & ~(np.isnan(measured) & np.isnan(received))
+    return moved

@@ -15,6 +15,7 @@ from scenarios.catalogue import unique
 from scenarios.models import find_model
 from scenarios.scenario import Attack, Scenario
 from simulator.budgets import link_budgets
+from simulator.grid.case import load_case
 from simulator.plant import Plant
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
@@ -33,8 +34,16 @@ class Prepared(msgspec.Struct, frozen=True):
     misfit: str
 
 
-def prepare(scenario: Scenario) -> Prepared:
-    """Build the plant once and check the scenario against it. Raises BadInput."""
+def prepare(scenario: Scenario, source: str) -> Prepared:
+    """Build the plant once and check the scenario, which came from ``source``, against it. Raises BadInput."""
+    try:
+        return _prepare(scenario)
+    except BadInput as error:
+        raise BadInput(f"{source}: {error.where}", error.value, error.allowed) from None
+
+
+def _prepare(scenario: Scenario) -> Prepared:
+    _check_places(scenario)
     plant = Plant(scenario.plant_settings(attacked=False))
     try:
         model, assumptions = plant.model, (*plant.assumptions, *_declared(scenario))
@@ -70,6 +79,18 @@ def parse_arm(name: str) -> Arm:
     if name.strip() not in ARMS:
         raise BadInput("--arms", name, ", ".join(ARMS))
     return ARMS[name.strip()]
+
+
+def _check_places(scenario: Scenario) -> None:
+    """Names of buses, branches and units that the scenario points at."""
+    case = load_case(scenario.grid.network, scenario.grid.ratings)
+    water = scenario.water
+    pointed = [("grid.out_of_service", name, case.branch_name) for name in scenario.grid.out_of_service]
+    pointed += [("water.bus", water.bus, case.bus_name)] if water.bus else []
+    pointed += [("water.cooled_unit", water.cooled_unit, case.unit_name)] if water.cooled_unit else []
+    for field, name, known in pointed:
+        if name not in known:
+            raise BadInput(field, name, f"a name in {case.name} such as {', '.join(known[:3])}")
 
 
 def _resolve(attack: Attack, model: PlantModel, number: int) -> Attack:

@@ -43,7 +43,7 @@ class General(Section, frozen=True, kw_only=True):
 
 class Grid(Section, frozen=True, kw_only=True):
     """``[grid]``. protected_flows: how many of the most loaded lines are metered over a protected link;
-    out_of_service: branches open from the start."""
+    out_of_service: branches open from the start; relay_time_multiplier: of the overload relays."""
 
     network: str = "ieee118"
     ratings: Literal["default", "derived"] = "default"
@@ -51,6 +51,7 @@ class Grid(Section, frozen=True, kw_only=True):
     load_scale: Annotated[float, Meta(gt=0, le=2)] = 1.0
     protected_flows: Annotated[int, Meta(ge=0)] = 28
     out_of_service: tuple[str, ...] = ()
+    relay_time_multiplier: Annotated[float, Meta(gt=0, le=10)] = 0.3
 
 
 class Water(Section, frozen=True, kw_only=True):

@@ -16,6 +16,16 @@ from scenarios import catalogue
 from scenarios.scenario import Attack, Scenario, Section
 from streams.errors import BadInput
 
+WORDS = {
+    "float": "a number",
+    "int": "an integer",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+"""What msgspec calls types, in words."""
+
 
 def locate(name_or_path: str) -> Path:
     """Path of a catalogue scenario or of a TOML file."""
@@ -147,7 +157,8 @@ def _explained(error: msgspec.ValidationError, document: dict[str, Any], source:
             value = value.get(part, value)
         elif isinstance(value, list) and part.isdecimal():
             value = value[int(part)]
-    allowed = re.sub(r", got .*", "", text.removeprefix("Expected ")).replace("`", "")
+    allowed = re.sub(r", got .*", "", text.removeprefix("Expected "))
+    allowed = re.sub(r"`(\w+)`", lambda found: WORDS.get(found[1], found[1]), allowed).replace("`", "")
     if text.startswith("Invalid enum value"):
         allowed = _choices(path)
     return BadInput(f"{source}: {path}", value, allowed)

@@ -26,7 +26,7 @@ def serve_role(role: str, scenario: Scenario, arm: str, run: str, bus: Bus, out:
         raise BadInput(
             "--out", None if out is None else str(out), "a folder for the recorder, for no other role"
         )
-    prepared = prepare(scenario)
+    prepared = prepare(scenario, scenario.scenario.name)
     if ARMS[arm].defended and prepared.model_folder is None:
         raise BadInput("--arm", arm, f"an arm without detector, because {prepared.misfit}")
     folder = out.resolve() if out is not None else Path()

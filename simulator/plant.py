@@ -18,6 +18,7 @@ from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
+from simulator.grid.protection import ProtectionSettings
 from simulator.instruments import Instruments
 from simulator.interdependence import Interdependence
 from simulator.nature import ElectricDemand, WaterDemand, daily_shape
@@ -217,7 +218,8 @@ class Plant:
         power = np.zeros(len(self._case.unit_name))
         for unit in self.model.units:
             power[self._unit_position[unit.name]] = unit.scheduled_mw
-        grid = Grid(self._case, power)
+        protection = ProtectionSettings(overload_multiplier=self.settings.grid.relay_time_multiplier)
+        grid = Grid(self._case, power, protection)
         for branch in self.settings.grid.out_of_service:
             grid.open_branch(self._case.branch_index(branch), "out of service")
         load_mw, load_mvar = self._electric.at(0)

@@ -13,7 +13,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class GridSettings(Settings, frozen=True):
     """network: catalogue name; load_scale: factor on every nominal load; protected_flows: how many of the
-    most loaded lines are metered over the protected link; out_of_service: branches open from the start."""
+    most loaded lines are metered over the protected link; out_of_service: branches open from the start;
+    relay_time_multiplier: of the inverse-time overload relays (IEC 60255 TMS)."""
 
     network: str = "ieee118"
     ratings: Literal["default", "derived"] = "default"
@@ -21,6 +22,7 @@ class GridSettings(Settings, frozen=True):
     load_scale: float = 1.0
     protected_flows: int = 28
     out_of_service: tuple[str, ...] = ()
+    relay_time_multiplier: float = 0.3
 
 
 class WaterSettings(Settings, frozen=True):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.control.dc_model import build_dc_model, bus_index
-from simulator.control.dispatch import Dispatch, DispatchCase
+from simulator.control.dispatch import Dispatch, DispatchCase, spread_losses
 from simulator.draws import Draws
 from simulator.grid.case import GridCase
 from simulator.instruments import CONTACT, FREQUENCY, LEVEL, POWER, VOLTAGE, WATER_FLOW, Accuracy
@@ -34,6 +34,7 @@ PUMP_RANGE_M3H = 1000.0
 OPERATOR_ERROR_SHARE = 0.015
 EMERGENCY_FACTOR = 1.15
 LOAD_RANGE_FACTOR = 1.5
+FLOW_RANGE_FACTOR = 1.5
 WATER_REPORT_S = 60.0
 LOSS_SHARE = 0.03
 
@@ -176,6 +177,7 @@ def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> 
         start, end = case.bus_name[case.branch_from[i]], case.bus_name[case.branch_to[i]]
         station, rating = substation(start), float(case.branch_rating_mva[i])
         meter = CONCENTRATOR if concentrated[i] else station
+        reach = FLOW_RANGE_FACTOR * rating
         branches.append(
             Branch(
                 name=name,
@@ -186,7 +188,7 @@ def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> 
                 tap=float(case.branch_tap[i]),
                 shift_deg=float(case.branch_shift_deg[i]),
                 rating_mva=rating,
-                flow_tag=add(meter, f"line{name}_mw", "MW", -rating, rating, bool(concentrated[i])),
+                flow_tag=add(meter, f"line{name}_mw", "MW", -reach, reach, bool(concentrated[i])),
                 status_tag=add(station, f"line{name}_closed", "closed", 0.0, 1.0),
             )
         )
@@ -209,7 +211,7 @@ def _dispatch(model: PlantModel, share: float, closed: NDArray[np.bool_]) -> tup
         np.array([u.p_min_mw for u in model.units]),
         np.array([u.p_max_mw for u in model.units]),
     )
-    injection = -load * (1.0 + LOSS_SHARE)
+    injection = -spread_losses(load, float(result.power_mw.sum()))
     np.add.at(injection, unit_bus, result.power_mw)
     return result.power_mw, dc.ptdf @ injection
 

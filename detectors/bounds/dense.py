@@ -24,7 +24,11 @@ class Dense:
         if len(self.weights) < 2 or len(self.weights) != len(self.biases):
             raise BadInput("network layers", len(self.weights), "two or more, with one bias vector each")
         for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            fits = w.ndim == 2 and b.shape == (w.shape[0],) and (i == 0 or w.shape[1] == self.weights[i - 1].shape[0])
+            fits = (
+                w.ndim == 2
+                and b.shape == (w.shape[0],)
+                and (i == 0 or w.shape[1] == self.weights[i - 1].shape[0])
+            )
             if not fits or w.dtype != np.float64 or b.dtype != np.float64:
                 raise BadInput(f"network layer {i + 1}", (w.shape, b.shape), "float64 matrices that chain")
             if not (np.isfinite(w).all() and np.isfinite(b).all()):

@@ -33,14 +33,17 @@ class Bounder:
     """Bounds of one network behind one affine map, for boxes of one size and any centre.
 
     matrix: (m, n) standardised features per reduced input; offset: (m,); reach: (n,) half width of the box,
-    >= 0, protected inputs 0; raw_terms: most raw samples that enter one reduced input. Not for concurrent use:
-    scratch arrays are reused. Raises BadInput on shapes that do not chain and on non-finite or negative reach.
+    >= 0, protected inputs 0; raw_terms: most raw samples that enter one reduced input. Not for concurrent
+    use: scratch arrays are reused. Raises BadInput on shapes that do not chain and on non-finite or
+    negative reach.
     """
 
     def __init__(self, network: Dense, matrix: Floats, offset: Floats, reach: Floats, raw_terms: int) -> None:
         m, n = matrix.shape
         if network.inputs != m or offset.shape != (m,) or reach.shape != (n,):
-            raise BadInput("feature map", (matrix.shape, offset.shape, reach.shape), f"{network.inputs} rows that chain")
+            raise BadInput(
+                "feature map", (matrix.shape, offset.shape, reach.shape), f"{network.inputs} rows that chain"
+            )
         if not (np.isfinite(matrix).all() and np.isfinite(offset).all()):
             raise BadInput("feature map", "NaN or infinity", "finite coefficients")
         if not (np.isfinite(reach).all() and (reach >= 0).all()):
@@ -68,7 +71,8 @@ class Bounder:
         self._work = np.empty(n)
 
     def _first_size(self, size: Floats) -> float:
-        """Bound on every partial sum of the first layer over the box; size >= sum |raw weight * raw value|."""
+        """Bound on every partial sum of the first layer over the box; size >= sum |raw weight * raw
+        value|."""
         return float(self._input_size @ size) * MAGNITUDE_SPARE + self._reach_size + self._constant_size
 
     def interval(self, centre: Floats, size: Floats | None = None) -> Range:
@@ -79,7 +83,13 @@ class Bounder:
         big = self._first_size(np.abs(centre) if size is None else size)
         h1 = int(self._sizes[0])
         kernels.first_layer(
-            self.first_t, self.first_b, centre, self._wide * big, self._radius, self._low[:h1], self._high[:h1]
+            self.first_t,
+            self.first_b,
+            centre,
+            self._wide * big,
+            self._radius,
+            self._low[:h1],
+            self._high[:h1],
         )
         kernels.deeper_layers(
             self._flat, self._biases, self._sizes, self._low, self._high, self._magnitude, self._scratch
@@ -92,13 +102,18 @@ class Bounder:
         big = self._first_size(np.abs(centre) if size is None else size)
         half = self._scratch.shape[0] // 2
         error = linear_kernels.evaluation_error(
-            self._flat, self._sizes, self._magnitude, self._wide * big, self._scratch[:half], self._scratch[half:]
+            self._flat,
+            self._sizes,
+            self._magnitude,
+            self._wide * big,
+            self._scratch[:half],
+            self._scratch[half:],
         )
         ends = [
             linear_kernels.linear_lower(
-                sign, self.first, self.first_b, centre, self.reach, big, self._flat, self._biases, self._sizes,
-                self._low, self._high, self._magnitude, self._scratch[:half], self._scratch[half:], self._work,
-                self.width,
+                sign, self.first, self.first_b, centre, self.reach, big, self._flat, self._biases,
+                self._sizes, self._low, self._high, self._magnitude, self._scratch[:half],
+                self._scratch[half:], self._work, self.width,
             )
             for sign in (1.0, -1.0)
         ]  # fmt: skip
@@ -108,7 +123,8 @@ class Bounder:
         return Range(max(plain.low, float(low)), min(plain.high, float(high)))
 
     def intervals(self, centres: Floats, sizes: Floats | None = None, parallel: bool = False) -> Floats:
-        """Interval bounds of many windows: centres (w, n) -> (w, 2). Parallel over windows only; same bits."""
+        """Interval bounds of many windows: centres (w, n) -> (w, 2). Parallel over windows only; same
+        bits."""
         centres = np.ascontiguousarray(centres)
         size = np.abs(centres) if sizes is None else sizes
         big = (size @ self._input_size) * MAGNITUDE_SPARE + self._reach_size + self._constant_size

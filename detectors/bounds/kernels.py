@@ -165,14 +165,13 @@ def interval_batch_parallel(
         b = (p + 1) * total // parts
         interval_batch(
             products[a:b], errors[a:b], radius, flat, biases, sizes, out[a:b],
-            work[p, :length], work[p, length : 2 * length], work[p, 2 * length : 3 * length], work[p, 3 * length :],
+            work[p, :length], work[p, length : 2 * length], work[p, 2 * length : 3 * length], work[p, 3 *
+            length :],
         )  # fmt: skip
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def mean_scans(
-    values: Floats, statuses: Floats, closed: Floats, centre: Floats, size: Floats
-) -> int:
+def mean_scans(values: Floats, statuses: Floats, closed: Floats, centre: Floats, size: Floats) -> int:
     """Mean and mean magnitude over the scans of one window, the fast path.
 
     values: (scans, columns) MW; statuses: (scans, branches), > 0.5 closed; closed: the expected topology as
@@ -198,4 +197,3 @@ def mean_scans(
     for t in range(n):
         total += size[t]
     return 0 if np.isfinite(total) else 1
-

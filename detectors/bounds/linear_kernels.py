@@ -67,7 +67,8 @@ def linear_lower(
     total: Floats,
     width: int,
 ) -> float:
-    """Lower bound of sign * logit over the box |u - centre| <= reach, exact network, before ``evaluation_error``.
+    """Lower bound of sign * logit over the box |u - centre| <= reach, exact network, before
+    ``evaluation_error``.
 
     first: composed first layer, not transposed, (h1, n). low, high, magnitude: from ``deeper_layers``.
     first_magnitude: bound on the partial sums of the first layer; width: terms per sum of the composed layer.
@@ -136,4 +137,5 @@ def linear_lower(
         shift += total[t] * centre[t]
         spread += abs(total[t]) * reach[t]
     count = n0 + low.shape[0]
-    return constant + shift - spread - (slack + theta(count) * sizes_sum) * (1.0 + theta(count)) - FLOOR
+    charged = (slack + theta(count) * sizes_sum) * (1.0 + theta(count)) + FLOOR
+    return float(constant + shift - spread - charged)

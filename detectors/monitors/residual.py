@@ -26,7 +26,8 @@ CUSUM_SLACK_SIGMA = 0.5
 
 
 def nodal_rows(index: GridIndex) -> Floats:
-    """Balance of every fully measured bus, shape (buses kept, columns): zero up to losses, in any topology."""
+    """Balance of every fully measured bus, shape (buses kept, columns): zero up to losses, in any
+    topology."""
     rows = np.zeros((index.n_bus, index.columns.size))
     whole = ~index.unmeasured
     for branch, column in enumerate(index.flow_column):
@@ -37,7 +38,8 @@ def nodal_rows(index: GridIndex) -> Floats:
         rows[index.end[branch], column] -= 1.0
     here = np.flatnonzero(index.bus_of >= 0)
     rows[index.bus_of[here], here] -= index.sign[here]
-    return rows[whole & (rows != 0).any(axis=1)]
+    kept: Floats = rows[whole & (rows != 0).any(axis=1)]
+    return kept
 
 
 @dataclass
@@ -109,7 +111,8 @@ class TankMonitor:
         self._last = np.full(2 * n, np.nan)
 
     def innovations(self, before: Floats, now: Floats) -> Floats:
-        """Level change minus inflow (trapezoid) between two samples, m; samples (..., 2 tanks): levels, inflows."""
+        """Level change minus inflow (trapezoid) between two samples, m; samples (..., 2 tanks): levels,
+        inflows."""
         n = len(self.index.tanks)
         volume = (before[..., n:] + now[..., n:]) / 2 * self.index.period_s / 3600.0
         out: Floats = now[..., :n] - before[..., :n] - volume / self.index.area_m2
@@ -117,7 +120,10 @@ class TankMonitor:
 
     @staticmethod
     def calibrate(
-        plant: PlantModel, telemetry: Sequence[Floats], t_s: Sequence[Floats], tampered: Sequence[NDArray[np.bool_]]
+        plant: PlantModel,
+        telemetry: Sequence[Floats],
+        t_s: Sequence[Floats],
+        tampered: Sequence[NDArray[np.bool_]],
     ) -> TankMonitor:
         """Fit drift and scatter on clean stretches of the runs, then the limit on the same stretches."""
         index = WaterIndex.build(plant)
@@ -128,7 +134,9 @@ class TankMonitor:
             at = sample_rows(times, index.period_s)
             stop = int(np.argmax(marked[at])) if marked[at].any() else at.size
             stretches.append(values[at[:stop]][:, index.columns])
-        steps = np.concatenate([monitor.innovations(s[:-1], s[1:]) for s in stretches if len(s) > 1] or [np.zeros((1, n))])
+        steps = np.concatenate(
+            [monitor.innovations(s[:-1], s[1:]) for s in stretches if len(s) > 1] or [np.zeros((1, n))]
+        )
         steps = steps[~np.isnan(steps).any(axis=1)]
         if steps.shape[0]:
             monitor.drift, monitor.sigma = steps.mean(axis=0), np.maximum(steps.std(axis=0), SIGMA_FLOOR_M)

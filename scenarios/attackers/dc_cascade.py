@@ -25,13 +25,19 @@ class Forecast:
 
 
 def forecast(
-    model: PlantModel, dc: DcModel, closed: Flags, injection_mw: Floats, rating_mva: Floats, pickup: float
+    model: PlantModel,
+    dc: DcModel,
+    closed: Flags,
+    injection_mw: Floats,
+    offset_mw: Floats,
+    rating_mva: Floats,
+    pickup: float,
 ) -> Forecast:
     """Trip the most loaded line above ``pickup`` until none is left, the grid splits or MAX_TRIPS is reached.
 
-    injection_mw: (n_bus,) balanced. A split ends the forecast and counts as one trip more.
+    injection_mw: (n_bus,); offset_mw: (n_branch,) what the linear model leaves out. A split ends the forecast and counts as one trip more.
     """
-    loading = np.abs(dc.ptdf @ injection_mw) / rating_mva
+    loading = np.abs(dc.ptdf @ injection_mw + offset_mw) / rating_mva
     worst = float(loading.max())
     trips = 0
     closed = closed.copy()
@@ -42,5 +48,5 @@ def forecast(
             return Forecast(trips + 1, worst)
         closed[line] = False
         dc = build_dc_model(model, closed)
-        loading = np.abs(dc.ptdf @ injection_mw) / rating_mva
+        loading = np.abs(dc.ptdf @ injection_mw + offset_mw * closed) / rating_mva
     return Forecast(trips, worst)

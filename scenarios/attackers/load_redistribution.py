@@ -17,7 +17,7 @@ from scenarios.attackers.base import Attacker, Budget, Options, TapOrder, View
 from scenarios.attackers.dc_cascade import Forecast, forecast
 from scenarios.attackers.lie import flow_and_load_orders
 from simulator.control.dc_model import DcModel, build_dc_model, bus_index
-from simulator.control.dispatch import Dispatch, DispatchCase
+from simulator.control.dispatch import Dispatch, DispatchCase, spread_losses
 from streams.plant_model import PlantModel
 
 Floats = NDArray[np.float64]
@@ -28,11 +28,11 @@ LEAD_S = 60.0
 
 class LoadRedistributionOptions(Options, frozen=True):
     """tau: largest shift of a load, share of its value; targets: lines considered each time;
-    pickup: relay pickup the attacker assumes, per unit of rating."""
+    pickup: loading that the attacker wants to exceed, per unit of rating."""
 
     tau: float = 0.4
-    targets: int = 60
-    pickup: float = 1.25
+    targets: int = 200
+    pickup: float = 1.3
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class LoadRedistribution(Attacker):
     def __init__(self, budget: Budget, options: Options) -> None:
         super().__init__(budget, options)
         assert isinstance(options, LoadRedistributionOptions)
-        self._tau, self._targets, self._pickup = options.tau, options.targets, options.pickup
+        self._options = options
         self._next_plan_s = budget.start_s
         self._grid: _Grid | None = None
         self._plan: Plan | None = None
@@ -92,17 +92,20 @@ class LoadRedistribution(Attacker):
 
     def _capacity(self, grid: _Grid, model: PlantModel) -> Floats:
         eps = np.array([self.budget.eps.get(bus.load_tag, 0.0) for bus in model.buses])
-        return np.asarray(np.minimum(eps, self._tau * grid.load_mw))
+        return np.asarray(np.minimum(eps, self._options.tau * grid.load_mw))
 
     def _best(self, grid: _Grid, capacity: Floats) -> Plan:
-        """The plan forecast to trip most; the present shift, clipped, stays a candidate."""
-        candidates = [
-            redistribute(capacity, sign * row) for row in grid.rows(self._targets) for sign in (1, -1)
-        ]
-        if self._plan is not None:
-            candidates.append(np.clip(self._plan.shift_mw, -capacity, capacity))
-        plans = [Plan(shift, grid.forecast(shift, self._pickup)) for shift in candidates]
-        return max(plans, key=lambda plan: (plan.forecast.trips, plan.forecast.worst))
+        """The plan forecast to trip most; the one under way is kept while it promises a trip."""
+        rows = [sign * row for row in grid.rows(self._options.targets) for sign in (1.0, -1.0)]
+        plans = [self._forecast(grid, redistribute(capacity, row)) for row in rows]
+        best = max(plans, key=lambda plan: (plan.forecast.trips, plan.forecast.worst))
+        if self._plan is None:
+            return best
+        kept = self._forecast(grid, np.clip(self._plan.shift_mw, -capacity, capacity))
+        return best if kept.forecast.trips == 0 else kept
+
+    def _forecast(self, grid: _Grid, shift_mw: Floats) -> Plan:
+        return Plan(shift_mw, grid.forecast(shift_mw, self._options.pickup))
 
 
 class _Grid:
@@ -138,6 +141,9 @@ class _Grid:
                 emergency = np.full_like(emergency, np.inf)
             cost = np.array([u.cost_per_mwh for u in model.units])
             self._dispatch = Dispatch(DispatchCase(self.dc, self._unit_bus, cost, self._rating, emergency))
+        flow = np.array([value(b.flow_tag, 0.0) for b in model.branches])
+        # What the linear model leaves out (losses, reactive power) the control centre tracks as well.
+        self._offset = np.where(closed, flow - self.dc.ptdf @ self._injection(self._power), 0.0)
 
     def rows(self, count: int) -> list[Floats]:
         """PTDF rows of the ``count`` lines most loaded now, the likeliest targets."""
@@ -148,14 +154,12 @@ class _Grid:
     def forecast(self, shift_mw: Floats, pickup: float) -> Forecast:
         """What follows once redispatch has fully answered to loads shifted by ``shift_mw``."""
         total = float(self._power.sum())
-        zero = np.zeros(len(self._rating))
-        result = self._dispatch.solve(self.load_mw + shift_mw, zero, total, self._p_min, self._p_max)
+        believed = self.load_mw + shift_mw
+        result = self._dispatch.solve(believed, self._offset, total, self._p_min, self._p_max)
         injection = self._injection(result.power_mw)
-        return forecast(self._model, self.dc, self._closed, injection, self._rating, pickup)
+        return forecast(self._model, self.dc, self._closed, injection, self._offset, self._rating, pickup)
 
     def _injection(self, power_mw: Floats) -> Floats:
-        """Balanced injections: losses are spread over the loads."""
-        total_load = max(float(self.load_mw.sum()), 1e-9)
-        injection = -self.load_mw * (float(power_mw.sum()) / total_load)
+        injection = -spread_losses(self.load_mw, float(power_mw.sum()))
         np.add.at(injection, self._unit_bus, power_mw)
         return injection

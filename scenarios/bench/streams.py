@@ -1,4 +1,4 @@
-"""Values per second through each bus: telemetry of a plant of 100 stations, encoded, moved, decoded, checked."""
+"""Values per second through each bus: telemetry of 100 stations, encoded, moved, decoded, checked."""
 
 from __future__ import annotations
 

@@ -10,10 +10,28 @@ from scenarios.prepare import choose_arms, parse_arm, prepare
 from scenarios.report.build import build_report
 from scenarios.run import open_bus, run_scenario
 from scenarios.scenario import MAX_SEED, Scenario, load_scenario
+from scenarios.score import Detection
 from scenarios.summary import Summary
 from streams.errors import BadInput
 
 BUSES = ("memory", "kafka")
+
+OUTCOMES = (
+    ("lines_tripped", "lines tripped", "", 0),
+    ("generators_tripped", "units tripped", "", 0),
+    ("peak_load_shed_mw", "peak load shed", "MW", 1),
+    ("energy_not_served_mwh", "energy not served", "MWh", 1),
+    ("min_frequency_hz", "lowest frequency", "Hz", 3),
+    ("water_not_delivered_m3", "water not delivered", "m3", 0),
+    ("low_pressure_node_hours", "nodes under 20 psi", "node-h", 0),
+    ("safe_mode_hours", "in safe modes", "h", 2),
+)
+DETECTIONS = (
+    ("time_to_detect_s", "first alarm after", "s", 1.0, 0),
+    ("certified_time_to_detect_s", "first certified alarm after", "s", 1.0, 0),
+    ("false_alarms_per_day", "false alarms", "per day", 1.0, 1),
+    ("certified_share", "windows with a certificate", "%", 100.0, 2),
+)
 
 
 def load(name: str, seed: int | None, overrides: tuple[str, ...]) -> Scenario:
@@ -44,11 +62,10 @@ def run_command(
     scenario = load(name, seed, overrides)
     for arm in (arms or "").split(",") if arms is not None else ():
         parse_arm(arm)
-    prepared = prepare(scenario)
+    prepared = prepare(scenario, name)
     chosen = choose_arms(arms, prepared)
     general = scenario.scenario
     folder = out or Path("runs") / f"{general.name}-{general.seed}"
-    _announce(prepared.assumptions, prepared.misfit)
     with open_bus(bus_kind, bootstrap) as bus:
         summary = run_scenario(prepared, chosen, folder, bus)
     report = build_report(folder)
@@ -56,49 +73,34 @@ def run_command(
         print_json(summary)
     else:
         print_outcomes(summary)
-    print(f"report: {report}", file=sys.stderr)
+    _tell(prepared.assumptions, prepared.misfit, report)
 
 
 def print_outcomes(summary: Summary) -> None:
-    """The outcome table over arms."""
-    rows = []
-    for name, arm in summary.arms.items():
-        o, d = arm.outcome, arm.detection
-        rows.append(
-            [
-                name,
-                number(o["lines_tripped"], 0),
-                number(o["peak_load_shed_mw"]),
-                number(o["energy_not_served_mwh"]),
-                number(o["min_frequency_hz"], 2),
-                number(o["water_not_delivered_m3"], 0),
-                number(o["low_pressure_node_hours"], 0),
-                number(o["safe_mode_hours"], 2),
-                number(d.time_to_detect_s, 0),
-                number(d.certified_time_to_detect_s, 0),
-                number(d.false_alarms_per_day),
-                number(None if d.certified_share is None else 100.0 * d.certified_share),
-            ]
-        )
-    heads = [
-        "arm",
-        "lines\ntripped",
-        "peak shed\nMW",
-        "not served\nMWh",
-        "lowest\nHz",
-        "water short\nm3",
-        "low pressure\nnode-h",
-        "safe mode\nh",
-        "detected\nafter s",
-        "certified\nafter s",
-        "false\nper day",
-        "certified\n%",
+    """The outcome table: a row per figure, a column per arm."""
+    arms = list(summary.arms.values())
+    rows = [
+        [words, unit, *(number(arm.outcome[key], digits) for arm in arms)]
+        for key, words, unit, digits in OUTCOMES
     ]
-    print_table(heads, rows, f"{summary.scenario}, seed {summary.seed}")
+    rows += [
+        [words, unit, *(_detection(arm.detection, key, scale, digits) for arm in arms)]
+        for key, words, unit, scale, digits in DETECTIONS
+    ]
+    print_table(["", "unit", *summary.arms], rows, f"{summary.scenario}, seed {summary.seed}")
+    averted = summary.harm_averted
+    if averted.energy_mwh is not None:
+        print(f"harm averted: {number(averted.energy_mwh)} MWh, {number(averted.water_m3, 0)} m3 of water")
 
 
-def _announce(assumptions: tuple[str, ...], misfit: str) -> None:
+def _detection(detection: Detection, key: str, scale: float, digits: int) -> str:
+    value = getattr(detection, key)
+    return number(None if value is None else scale * value, digits)
+
+
+def _tell(assumptions: tuple[str, ...], misfit: str, report: Path) -> None:
     for note in assumptions:
         print(f"assumption: {note}", file=sys.stderr)
     if misfit:
-        print(f"without a detector: {misfit}", file=sys.stderr)
+        print(f"only arms without a detector ran by default: {misfit}", file=sys.stderr)
+    print(f"report: {report}", file=sys.stderr)

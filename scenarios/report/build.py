@@ -64,17 +64,21 @@ def _sections(run: RunData) -> list[Section]:
             "True against received values",
             "The tags that were moved furthest, in shares of their range. The control centre sees the "
             "received value only; the true one is what flows.",
-            [
-                list(pair)
-                for pair in zip(*(figures.true_against_received(arm, tags) for arm in attacked), strict=True)
-            ],
+            _paired(figures.true_against_received(arm, tags) for arm in attacked),
         ),
         Section("Frequency", "", _stacked([figures.frequency(run)])),
-        Section("Line loading", "", _side_by_side(figures.line_loading(run, arm) for arm in attacked)),
+        Section(
+            "Line loading",
+            "",
+            [
+                figures.same_scale(row)
+                for row in _side_by_side(figures.line_loading(run, arm) for arm in attacked)
+            ],
+        ),
         Section(
             "Tank levels",
             "",
-            [list(pair) for pair in zip(*(figures.tank_levels(run, arm) for arm in attacked), strict=True)],
+            _paired(figures.tank_levels(run, arm) for arm in attacked),
         ),
         Section(
             "Certificates against eps",
@@ -93,6 +97,11 @@ def _stacked(drawn: Iterable[Figure | None]) -> list[list[Figure]]:
 def _side_by_side(drawn: Iterable[Figure | None]) -> list[list[Figure]]:
     row = [figure for figure in drawn if figure is not None]
     return [row] if row else []
+
+
+def _paired(per_arm: Iterable[list[Figure]]) -> list[list[Figure]]:
+    """The arms' lists of figures, turned into one row per figure on one scale."""
+    return [figures.same_scale(list(row)) for row in zip(*per_arm, strict=True)]
 
 
 def _json(content: Any) -> str:

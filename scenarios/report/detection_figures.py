@@ -67,7 +67,8 @@ def timeline(arm: ArmData) -> Figure | None:
     order = [_look(kind)[0] for kind in reversed(lanes)]
     figure = layout(
         "",
-        70 + 26 * len(lanes),
+        56 + 26 * len(lanes),
+        margin={"t": 10},
         showlegend=False,
         hovermode="closest",
         yaxis={"categoryorder": "array", "categoryarray": order, "automargin": True},
@@ -223,5 +224,6 @@ def _against_eps(domain: str, curves: list[dict[str, Any]], certified_eps: float
 
 
 def _whole(arm: ArmData) -> list[float]:
-    """The arm's whole time, so that panels line up."""
-    return [0.0, float(arm.hours[-1])] if len(arm.hours) else [0.0, 1.0]
+    """The arm's whole time and a little more, so that marks at either end show."""
+    end = float(arm.hours[-1]) if len(arm.hours) else 1.0
+    return [-0.01 * end, 1.01 * end]

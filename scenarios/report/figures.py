@@ -15,8 +15,8 @@ from streams.plant_model import Tag
 
 Floats = NDArray[np.float64]
 
-TOP_LINES = 8
-TOP_TAGS = 4
+TOP_LINES = 6
+TOP_TAGS = 2
 TAMPERED_SHARE = 1e-6
 """Received and measured differ by more than this share of a tag's range only where somebody made them."""
 
@@ -29,6 +29,20 @@ class Figure(NamedTuple):
     caption: str
     data: list[dict[str, Any]]
     layout: dict[str, Any]
+
+
+def same_scale(row: list[Figure]) -> list[Figure]:
+    """The same figures with one y axis, so that arms beside each other can be compared by eye."""
+    values = [y for figure in row for trace in figure.data for y in trace["y"] if y is not None]
+    if not values:
+        return row
+    low, high = min(values), max(values)
+    spare = 0.06 * (high - low) or 1.0
+    axis = {"range": [low - spare, high + spare]}
+    return [
+        figure._replace(layout={**figure.layout, "yaxis": {**figure.layout["yaxis"], **axis}})
+        for figure in row
+    ]
 
 
 def frequency(run: RunData) -> Figure | None:
@@ -70,7 +84,7 @@ def line_loading(run: RunData, arm: ArmData) -> Figure | None:
         "True current in % of rating: lines that tripped first, then the most loaded ones. Redispatch never "
         "sees these values, only received ones."
     )
-    figure = layout("% of rating", shapes=[shape], annotations=[note], yaxis={"rangemode": "tozero"})
+    figure = layout("% of rating", 330, shapes=[shape], annotations=[note])
     return Figure(f"loading-{arm.name}", arm.name, caption, data, figure)
 
 
@@ -101,7 +115,7 @@ def tank_levels(run: RunData, arm: ArmData) -> list[Figure]:
 
 
 def most_tampered(run: RunData) -> list[Tag]:
-    """Tags whose received values were moved furthest, in shares of range, in the first arm attacked."""
+    """Loads, and then other values, that were moved furthest in shares of range, in the first arm attacked."""
     arm = next((run.arms[name] for name in ("undefended", "defended") if name in run.arms), None)
     levels = {tank.level_tag for tank in run.plant_model.tanks}
     tags = [tag for tag in run.plant_model.tags if tag.name not in levels and tag.high > tag.low]
@@ -111,8 +125,10 @@ def most_tampered(run: RunData) -> list[Tag]:
     measured, received = np.stack(arm.columns("measured", names)), np.stack(arm.columns("telemetry", names))
     span = np.array([tag.high - tag.low for tag in tags])
     moved = np.nan_to_num(np.abs(received - measured)).max(axis=1) / span
-    order = np.argsort(-moved, kind="stable")[:TOP_TAGS]
-    return [tags[i] for i in order if moved[i] > TAMPERED_SHARE]
+    order = [i for i in np.argsort(-moved, kind="stable") if moved[i] > TAMPERED_SHARE]
+    loads = {bus.load_tag for bus in run.plant_model.buses}
+    shown = [i for i in order if names[i] in loads][:TOP_TAGS]
+    return [tags[i] for i in shown + [i for i in order if names[i] not in loads][:TOP_TAGS]]
 
 
 def true_against_received(arm: ArmData, tags: Iterable[Tag]) -> list[Figure]:

@@ -35,7 +35,7 @@ def layout(y_title: str, height: int = 260, **more: Any) -> dict[str, Any]:
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": LIGHT},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": {**axis, "title": {"text": "simulated time (h)"}},
-        "yaxis": {**axis, "title": {"text": y_title}},
+        "yaxis": {**axis, "title": {"text": y_title, "standoff": 10}, "automargin": True},
     }
     for key, value in more.items():
         base[key] = {**base[key], **value} if isinstance(base.get(key), dict) else value

@@ -123,7 +123,7 @@ def headline(run: RunData) -> str:
         return "The run holds no undefended arm, so harm cannot be told."
     harm = arms["undefended"].outcome
     text = (
-        f"Undefended: {figure(harm['lines_tripped'], 0)} lines tripped, "
+        f"Undefended: lines tripped {figure(harm['lines_tripped'], 0)}, "
         f"{figure(harm['peak_load_shed_mw'], 0)} MW shed at the worst, "
         f"{figure(harm['energy_not_served_mwh'], 0)} MWh and "
         f"{figure(harm['water_not_delivered_m3'], 0)} m³ of water not delivered."

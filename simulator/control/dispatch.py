@@ -47,6 +47,12 @@ class DispatchResult:
     rounds: int
 
 
+def spread_losses(load_mw: Floats, total_mw: float) -> Floats:
+    """Loads (n_bus,) scaled to a total, so that injections balance without a slack bus taking the losses."""
+    demand = float(load_mw.sum())
+    return load_mw * (total_mw / demand) if demand > 0.0 else load_mw
+
+
 class Dispatch:
     """One linear programme kept between runs: columns are units, slacks, shortage and surplus."""
 
@@ -77,12 +83,12 @@ class Dispatch:
     ) -> DispatchResult:
         """Cheapest secure dispatch for believed loads.
 
-        load_mw: (n_bus,) believed loads; offset_mw: (n_branch,) correction added to every DC flow;
+        load_mw: (n_bus,) believed loads, scaled here to total_mw so that losses lie where the load is; offset_mw: (n_branch,) correction added to every DC flow;
         total_mw: what the units must produce (loads and losses);
         p_low_mw, p_high_mw: (n_unit,) limits with ramps in them.
         """
         highs, case = self._highs, self._case
-        fixed = offset_mw - case.dc.ptdf @ load_mw
+        fixed = offset_mw - case.dc.ptdf @ spread_losses(load_mw, total_mw)
         columns = np.arange(self._n, dtype=np.int32)
         highs.changeColsBounds(self._n, columns, p_low_mw, np.maximum(p_low_mw, p_high_mw))
         highs.changeRowBounds(0, total_mw, total_mw)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.control.dc_model import DcModel, build_dc_model, bus_index
-from simulator.control.dispatch import Dispatch, DispatchCase, DispatchResult
+from simulator.control.dispatch import Dispatch, DispatchCase, DispatchResult, spread_losses
 from simulator.control.received import ReceivedState
 from streams.plant_model import PlantModel
 
@@ -116,16 +116,19 @@ class Redispatch:
         return self._received.take(self._flow_slots)
 
     def _injections(self) -> Floats:
-        injection = -self._loads()
-        np.add.at(injection, self._unit_bus, self._received.take(self._power_slots))
+        power = self._received.take(self._power_slots)
+        injection = -spread_losses(self._loads(), float(power.sum()))
+        np.add.at(injection, self._unit_bus, power)
         return injection
 
     def _protected_loads(self) -> Floats:
         """Least-squares loads: prior the trusted loads (10 % each), data the protected flows (2 MW)."""
         assert self._dc is not None
         prior = self._trusted if self._trusted is not None else self._loads()
+        power = self._received.take(self._power_slots)
+        prior = spread_losses(prior, float(power.sum()))
         units = np.zeros_like(prior)
-        np.add.at(units, self._unit_bus, self._received.take(self._power_slots))
+        np.add.at(units, self._unit_bus, power)
         rows = self._protected & self._closed
         sensitivity = -self._dc.ptdf[rows]
         expected = self._dc.ptdf[rows] @ (units - prior) + self._offset[rows]

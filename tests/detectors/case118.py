@@ -33,7 +33,8 @@ def units() -> list[tuple[int, float, float]]:
 
 
 def plant_model(loading: np.ndarray | None = None, wrong: float = 0.015, seed: int = 7) -> PlantModel:
-    """The operator's model: parameters off by ``wrong``; the 28 branches of highest ``loading`` are protected."""
+    """The operator's model: parameters off by ``wrong``; the 28 branches of highest ``loading`` are
+    protected."""
     case = case118()
     rng = np.random.default_rng(seed)
     rating = ratings()

@@ -36,7 +36,11 @@ class TrueGrid:
         case = case118()
         capacity = {b: p for b, p, _ in units()}
         for row in case["gen"]:
-            row[1], row[8], row[9] = min(row[1], capacity.get(int(row[0]), 0.0)), capacity.get(int(row[0]), 0.0), 0.0
+            row[1], row[8], row[9] = (
+                min(row[1], capacity.get(int(row[0]), 0.0)),
+                capacity.get(int(row[0]), 0.0),
+                0.0,
+            )
         at = {int(b): i for i, b in enumerate(case["bus"][:, 0])}
         branch = case["branch"]
         self.start = np.array([at[int(b)] for b in branch[:, 0]])
@@ -49,7 +53,9 @@ class TrueGrid:
         self.reactive = case["bus"][self.loads, 3]
         self.unit_bus = np.array([at[b] for b in capacity])
         self.p_max = np.array(list(capacity.values()))
-        self.gen_of_unit = np.array([next(i for i, g in enumerate(case["gen"]) if at[int(g[0])] == b) for b in self.unit_bus])
+        self.gen_of_unit = np.array(
+            [next(i for i, g in enumerate(case["gen"]) if at[int(g[0])] == b) for b in self.unit_bus]
+        )
         self.n_bus = len(at)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -69,7 +75,9 @@ class TrueGrid:
             self.closed[out] = False
             kind = self.is_transformer if self.is_transformer[out] else ~self.is_transformer
             index = int(np.cumsum(kind)[out] - 1)
-            (self.model.deactivate_trafo if self.is_transformer[out] else self.model.deactivate_powerline)(index)
+            (self.model.deactivate_trafo if self.is_transformer[out] else self.model.deactivate_powerline)(
+                index
+            )
         self.voltage = np.ones(self.n_bus, dtype=complex)
 
     def solve(self, load: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +85,9 @@ class TrueGrid:
         factor = load / np.where(self.nominal == 0, 1.0, self.nominal)
         everywhere = np.ones(len(self.loads), dtype=bool)
         self.model.update_loads_p(everywhere, load.astype(np.float32))
-        self.model.update_loads_q(everywhere, (self.reactive * np.where(self.nominal == 0, 1.0, factor)).astype(np.float32))
+        self.model.update_loads_q(
+            everywhere, (self.reactive * np.where(self.nominal == 0, 1.0, factor)).astype(np.float32)
+        )
         which = np.zeros(len(self.model.get_generators()), dtype=bool)
         which[self.gen_of_unit] = True
         order = np.argsort(self.gen_of_unit)
@@ -89,8 +99,12 @@ class TrueGrid:
             raise RuntimeError("no power flow")
         self.voltage = v
         a, b = v[self.start] / self.tap, v[self.end]
-        flow = np.where(self.closed, (a * np.conj((a - b) * self.series + a * self.charging)).real * 100.0, 0.0)
-        back = np.where(self.closed, (b * np.conj((b - a) * self.series + b * self.charging)).real * 100.0, 0.0)
+        flow = np.where(
+            self.closed, (a * np.conj((a - b) * self.series + a * self.charging)).real * 100.0, 0.0
+        )
+        back = np.where(
+            self.closed, (b * np.conj((b - a) * self.series + b * self.charging)).real * 100.0, 0.0
+        )
         net = np.zeros(self.n_bus)
         np.add.at(net, self.start, flow)
         np.add.at(net, self.end, back)
@@ -125,7 +139,9 @@ class Recording:
     closed: np.ndarray
 
 
-def lie(rng: np.random.Generator, kind: str, tau: float, factors: np.ndarray, grid: TrueGrid, load: np.ndarray) -> np.ndarray:
+def lie(
+    rng: np.random.Generator, kind: str, tau: float, factors: np.ndarray, grid: TrueGrid, load: np.ndarray
+) -> np.ndarray:
     """Load shifts in MW, at most tau of each load, total zero."""
     at_load = factors[:, grid.loads]
     if kind == "random":
@@ -145,15 +161,21 @@ def lie(rng: np.random.Generator, kind: str, tau: float, factors: np.ndarray, gr
 
 
 def record(
-    scans: int, seed: int, attack: str | None = "mix", tau: float | None = None, outages: bool = True, water: bool = True
+    scans: int,
+    seed: int,
+    attack: str | None = "mix",
+    tau: float | None = None,
+    outages: bool = True,
+    outage_pool: int | None = None,
+    water: bool = True,
 ) -> Recording:
     """One run; ``attack``: "mix", one of KINDS, or None. Tampering covers the later part of each segment."""
     grid, model = true_grid(), plant()
     index = GridIndex.build(model)
     rng = np.random.default_rng(seed)
     tags = {t.name: i for i, t in enumerate(model.tags)}
-    load_tag = [tags[f"S{grid_bus}/load_mw"] if f"S{grid_bus}/load_mw" in tags else -1 for grid_bus in
-                (int(model.buses[b].name) for b in grid.loads)]
+    numbers = [int(model.buses[b].name) for b in grid.loads]
+    load_tag = [tags.get(f"S{n}/load_mw", -1) for n in numbers]
     unit_tag = [tags[u.power_tag] for u in model.units]
     flow_tag = np.array([tags[b.flow_tag] for b in model.branches])
     status_tag = np.array([tags[b.status_tag] for b in model.branches])
@@ -166,7 +188,9 @@ def record(
     grid.set_out(None)
     for s in range(scans):
         if s % SEGMENT == 0:
-            out_line = int(rng.integers(len(flow_tag))) if outages and rng.random() < 0.4 else None
+            out_line = (
+                int(rng.integers(outage_pool or len(flow_tag))) if outages and rng.random() < 0.4 else None
+            )
             grid.set_out(None if out_line in bridges else out_line)
             factors = shift_factors(index, grid.closed, np.arange(len(flow_tag)))
             scale = float(np.clip(scale + rng.normal(0, 0.08), 0.6, 1.0))
@@ -221,7 +245,9 @@ def _bridges(index: GridIndex) -> set[int]:
     return found
 
 
-def _tanks(model: PlantModel, out: np.ndarray, tags: dict, t_s: np.ndarray, rng: np.random.Generator, attacked: bool) -> np.ndarray:
+def _tanks(
+    model: PlantModel, out: np.ndarray, tags: dict, t_s: np.ndarray, rng: np.random.Generator, attacked: bool
+) -> np.ndarray:
     """Levels and inflows once a minute (held between), with one level false at a time where attacked."""
     minutes = int(t_s[-1] // 60) + 1
     wet = np.zeros(minutes, dtype=bool)
@@ -238,7 +264,11 @@ def _tanks(model: PlantModel, out: np.ndarray, tags: dict, t_s: np.ndarray, rng:
             if m + 1 < minutes:
                 level[m + 1] = level[m] + q[m] / 60 / area
         span = tank.level_max_m - tank.level_min_m
-        series[tank.name] = [level + rng.normal(0, 0.003 * span, minutes), q * (1 + 0.005 * rng.standard_normal(minutes)), span]
+        series[tank.name] = [
+            level + rng.normal(0, 0.003 * span, minutes),
+            q * (1 + 0.005 * rng.standard_normal(minutes)),
+            span,
+        ]
     m = 150
     names = list(series)
     while attacked and m + 120 < minutes:
@@ -263,13 +293,11 @@ def _tanks(model: PlantModel, out: np.ndarray, tags: dict, t_s: np.ndarray, rng:
 
 
 def water_only(minutes: int, seed: int, attacked: bool) -> Recording:
-    """A long run at one scan a minute; grid tags are zero."""
+    """A long run at one scan a minute; every value of the grid is missing."""
     model = plant()
     tags = {t.name: i for i, t in enumerate(model.tags)}
     t_s = np.arange(minutes) * 60.0
-    out = np.zeros((minutes, len(tags)))
-    for b in model.branches:
-        out[:, tags[b.status_tag]] = 1.0
+    out = np.full((minutes, len(tags)), np.nan)
     wet = _tanks(model, out, tags, t_s, np.random.default_rng([seed, 2]), attacked)
     closed = np.ones((minutes, len(model.branches)), dtype=bool)
     return Recording(t_s, out, np.zeros(minutes, dtype=bool), wet, [], closed)

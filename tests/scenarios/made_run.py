@@ -116,9 +116,7 @@ class _Arm:
 
     def _fill(self, inbox: dict, k: int, t_s: float) -> None:
         if k == 0:
-            inbox[topics.MODEL].append(
-                PlantModelMessage(**self.head(k, t_s), document=made_model().encode())
-            )
+            inbox[topics.MODEL].append(PlantModelMessage(**self.head(k, t_s), document=made_model().encode()))
         tampered = self.attacked and t_s >= ATTACK_S
         harmed = tampered and not self.defended
         inbox[topics.TRUTH].append(self._truth(k, t_s, tampered, harmed))
@@ -137,7 +135,9 @@ class _Arm:
         wave = np.sin(t_s / 300.0)
         frequency = 60.0 - (1.2 * np.exp(-(t_s - TRIP_S) / 120.0) if harmed and t_s > TRIP_S else 0.0)
         load = 90.0 + 5.0 * wave
-        true = np.array([load, 60.0 + 3.0 * wave, frequency, 60.0 - 4.0 * wave, 3.0 + wave, 20.0 * np.cos(t_s / 300.0)])
+        true = np.array(
+            [load, 60.0 + 3.0 * wave, frequency, 60.0 - 4.0 * wave, 3.0 + wave, 20.0 * np.cos(t_s / 300.0)]
+        )
         measured = true.copy()
         if k % 50 == 7:
             measured[3] = np.nan
@@ -159,7 +159,9 @@ class _Arm:
             loading=loading.tobytes(),
         )
 
-    def _event(self, k: int, t_s: float, kind: str, element: str, cause: str, value: float, unit: str) -> Event:
+    def _event(
+        self, k: int, t_s: float, kind: str, element: str, cause: str, value: float, unit: str
+    ) -> Event:
         return Event(**self.head(k, t_s), kind=kind, element=element, cause=cause, value=value, unit=unit)
 
     def _defend(self, inbox: dict, k: int, t_s: float, tampered: bool) -> None:

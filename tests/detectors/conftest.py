@@ -1,0 +1,38 @@
+"""One small trained model and its runs, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from detectors.config import MemberConfig, TrainConfig
+from detectors.model import Model, load_model
+from detectors.train import train
+
+from . import synthetic
+
+CONFIG = TrainConfig(
+    held_out=0.34,
+    grid=MemberConfig(hidden=(32, 16), steps=700, eps_train=0.011),
+    water=MemberConfig(hidden=(16, 8), steps=1200, stride=1, eps_train=0.011),
+)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    base = tmp_path_factory.mktemp("runs")
+    made = [synthetic.water_only(2880, 2100 + i, attacked=i > 0) for i in range(4)]
+    made.insert(0, synthetic.record(6000, 2000, outage_pool=6))
+    made.insert(4, synthetic.record(2400, 2001, outage_pool=6))
+    return [synthetic.write(recording, base / f"run{i}") for i, recording in enumerate(made)]
+
+
+@pytest.fixture(scope="session")
+def model_dir(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(CONFIG, runs, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def model(model_dir: Path) -> Model:
+    return load_model(model_dir)

@@ -1,0 +1,224 @@
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.bounds import Bounder, Dense, kernels, linear_kernels
+from streams.errors import BadInput
+from tests.reference import exact_network
+
+
+def make(
+    seed: int, n: int, m: int, hidden: tuple[int, ...], scale: float = 1.0
+) -> tuple[Dense, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    sizes = [m, *hidden, 1]
+    weights = tuple(rng.standard_normal((b, a)) / np.sqrt(a) for a, b in pairwise(sizes))
+    network = Dense(weights, tuple(0.3 * rng.standard_normal(b) for b in sizes[1:]))
+    return network, scale * rng.standard_normal((m, n)) * (rng.random((m, n)) < 0.6), rng.standard_normal(m)
+
+
+def pgd(bounder: Bounder, centre: np.ndarray, up: bool, rng: np.random.Generator, steps: int = 40) -> float:
+    """Strongest logit found by sign gradient ascent (Madry et al. 2018) with restarts."""
+    network, best = bounder.network, -np.inf
+    sign = 1.0 if up else -1.0
+    for _ in range(5):
+        x = centre + bounder.reach * rng.uniform(-1, 1, centre.size)
+        for i in range(steps):
+            z, masks = bounder.first @ x + bounder.first_b, []
+            for w, b in zip(network.weights[1:], network.biases[1:], strict=True):
+                masks.append(z > 0)
+                z = w @ np.maximum(z, 0) + b
+            best = max(best, sign * z[0])
+            g = network.weights[-1][0]
+            for w, mask in zip(network.weights[-2::-1], masks[::-1], strict=True):
+                g = g * mask
+                g = g @ (w if w is not network.weights[0] else bounder.first)
+            step = bounder.reach * 2.0 / (i + 1)
+            x = np.clip(x + sign * step * np.sign(g), centre - bounder.reach, centre + bounder.reach)
+    return sign * best
+
+
+def test_by_hand() -> None:
+    """u in [-1, 3], v = 2 exactly: z = (u - v, v), relu, logit = -relu(u - v) + v - 1 -> [0, 1]."""
+    network = Dense(
+        (np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[-1.0, 1.0]])), (np.zeros(2), np.array([-1.0]))
+    )
+    matrix = np.array([[1.0, -1.0], [0.0, 1.0]])
+    bounder = Bounder(network, matrix, np.zeros(2), np.array([2.0, 0.0]), 1)
+    assert bounder.interval(np.array([1.0, 2.0])) == pytest.approx((0.0, 1.0), abs=1e-12)
+    assert bounder.linear(np.array([1.0, 2.0])) == pytest.approx((0.0, 1.0), abs=1e-12)
+
+
+def test_first_layer_is_exact() -> None:
+    """Two features that cancel: composed before absolute values, so no width is left."""
+    network = Dense((np.array([[1.0, -1.0]]), np.array([[1.0]])), (np.array([5.0]), np.array([0.0])))
+    bounder = Bounder(network, np.array([[3.0], [3.0]]), np.zeros(2), np.array([10.0]), 1)
+    low, high = bounder.interval(np.array([7.0]))
+    assert low <= 5.0 <= high
+    assert high - low < 1e-9
+
+
+@pytest.mark.parametrize("reach", [0.0, 1e-9, 1e-3, 0.1])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_contains_the_exact_interval_bound(reach: float, scale: float) -> None:
+    network, matrix, offset = make(1, 20, 9, (7, 5), scale)
+    rng = np.random.default_rng(2)
+    half = np.where(rng.random(20) < 0.2, 0.0, reach)
+    bounder = Bounder(network, matrix, offset, half, 6)
+    for _ in range(3):
+        centre = rng.standard_normal(20) * 100
+        low, high = bounder.interval(centre)
+        exact_low, exact_high = exact_network.interval(network, matrix, offset, centre, half)
+        assert Fraction(low) <= exact_low
+        assert exact_high <= Fraction(high)
+        assert high - low <= float(exact_high - exact_low) * (1 + 1e-9) + 1e-8 * scale
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0, 1), st.integers(1, 3))
+def test_exact_values_inside_both_bounds(seed: int, reach: float, depth: int) -> None:
+    network, matrix, offset = make(seed, 8, 6, (5,) * depth)
+    rng = np.random.default_rng(seed)
+    half = reach * rng.random(8)
+    bounder = Bounder(network, matrix, offset, half, 1)
+    centre = rng.standard_normal(8)
+    wide, tight = bounder.interval(centre), bounder.linear(centre)
+    assert wide.low <= tight.low <= tight.high <= wide.high
+    for _ in range(6):
+        share = rng.choice([-1.0, 0.0, 1.0], 8)
+        point = [
+            Fraction(float(c)) + Fraction(float(s)) * Fraction(float(h))
+            for c, s, h in zip(centre, share, half, strict=True)
+        ]
+        value = exact_network.logit(network, matrix, offset, point)
+        assert Fraction(tight.low) <= value <= Fraction(tight.high)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bounds_contain_the_true_range(seed: int) -> None:
+    network, matrix, offset = make(seed, 4, 5, (4, 3))
+    half = np.full(4, 0.4)
+    centre = np.random.default_rng(seed).standard_normal(4)
+    bounder = Bounder(network, matrix, offset, half, 1)
+    low, high = exact_network.true_range(network, matrix, offset, centre, half)
+    for found in (bounder.interval(centre), bounder.linear(centre)):
+        assert found.low <= low + 1e-6
+        assert high - 1e-6 <= found.high
+
+
+@pytest.mark.parametrize("reach", [1e-4, 1e-2, 0.1])
+def test_no_attack_breaks_a_bound(reach: float) -> None:
+    network, matrix, offset = make(3, 120, 24, (32, 16))
+    bounder = Bounder(network, matrix, offset, np.full(120, reach), 6)
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        centre = rng.standard_normal(120)
+        low, high = bounder.linear(centre)
+        corners = centre + reach * rng.choice([-1.0, 1.0], (2000, 120))
+        values = bounder.logits(corners)
+        assert low <= values.min()
+        assert values.max() <= high
+        assert low <= pgd(bounder, centre, False, rng)
+        assert pgd(bounder, centre, True, rng) <= high
+
+
+def test_staged_and_float32_free_evaluation_agree_with_composed() -> None:
+    """The rounding term covers the network evaluated layer by layer too."""
+    network, matrix, offset = make(5, 50, 20, (16, 8), 1e3)
+    bounder = Bounder(network, matrix, offset, np.zeros(50), 1)
+    rng = np.random.default_rng(6)
+    for _ in range(200):
+        u = 1e3 * rng.standard_normal(50)
+        low, high = bounder.linear(u)
+        staged = float(network.logits((matrix @ u + offset)[None])[0])
+        shuffled = rng.permutation(50)
+        other = float(network.logits((matrix[:, shuffled] @ u[shuffled] + offset)[None])[0])
+        for value in (staged, other, bounder.logit(u)):
+            assert low <= value <= high
+
+
+def test_batch_matches_single_windows() -> None:
+    network, matrix, offset = make(7, 40, 12, (10, 6))
+    bounder = Bounder(network, matrix, offset, np.full(40, 0.01), 6)
+    centres = np.random.default_rng(8).standard_normal((37, 40))
+    together = bounder.intervals(centres)
+    assert np.array_equal(together, bounder.intervals(centres, parallel=True))
+    alone = np.array([bounder.interval(c) for c in centres])
+    assert np.allclose(together, alone, rtol=0, atol=1e-9)
+
+
+def test_compiled_kernels_match_plain_python() -> None:
+    network, matrix, offset = make(9, 15, 8, (6, 4))
+    bounder = Bounder(network, matrix, offset, np.full(15, 0.02), 6)
+    centre = np.random.default_rng(10).standard_normal(15)
+    h1 = 6
+    arrays = [np.empty(11), np.empty(11)]
+    magnitude, scratch = np.zeros(11), np.zeros(12)
+    radius = np.abs(bounder.first) @ bounder.reach
+    kernels.first_layer.py_func(
+        bounder.first_t, bounder.first_b, centre, 0.0, radius, arrays[0][:h1], arrays[1][:h1]
+    )
+    flat = np.concatenate([w.T.ravel() for w in network.weights[1:]])
+    biases = np.concatenate(network.biases[1:])
+    sizes = np.array([6, 4, 1])
+    kernels.deeper_layers.py_func(flat, biases, sizes, *arrays, magnitude, scratch)
+    assert (arrays[0][-1], arrays[1][-1]) == pytest.approx(bounder.interval(centre), abs=1e-9)
+    for sign in (1.0, -1.0):
+        work = [np.zeros(6), np.zeros(6), np.zeros(15)]
+        shared = (
+            sign, bounder.first, bounder.first_b, centre, bounder.reach, 100.0, flat, biases, sizes,
+            *arrays, magnitude, *work, 30,
+        )  # fmt: skip
+        assert linear_kernels.linear_lower.py_func(*shared) == pytest.approx(
+            linear_kernels.linear_lower(*shared), abs=1e-12
+        )
+
+
+def test_torch_agrees() -> None:
+    import torch
+
+    from detectors.network import Mlp
+
+    torch.set_num_threads(1)
+    mlp = Mlp(12, (10, 6), 3)
+    network = mlp.dense()
+    _, matrix, offset = make(11, 40, 12, (10, 6))
+    reach = np.full(40, 0.02)
+    bounder = Bounder(network, matrix, offset, reach, 1)
+    centres = np.random.default_rng(12).standard_normal((9, 40))
+    features = torch.from_numpy(centres @ matrix.T + offset)
+    low, high = mlp.interval(features, torch.from_numpy(matrix), torch.from_numpy(reach))
+    found = bounder.intervals(centres)
+    assert np.allclose(found[:, 0], low.detach().numpy(), atol=1e-9)
+    assert np.allclose(found[:, 1], high.detach().numpy(), atol=1e-9)
+    assert np.allclose(bounder.logits(centres), mlp(features).detach().numpy(), atol=1e-9)
+
+
+def test_missing_value_in_the_centre_certifies_nothing() -> None:
+    network, matrix, offset = make(13, 10, 6, (5, 3))
+    bounder = Bounder(network, matrix, offset, np.full(10, 0.1), 1)
+    centre = np.ones(10)
+    centre[3] = np.nan
+    for found in (bounder.interval(centre), bounder.linear(centre)):
+        assert not found.low > 0
+        assert not found.high <= 0
+
+
+@pytest.mark.parametrize("reach", [-1.0, np.nan, np.inf])
+def test_bad_reach_is_refused(reach: float) -> None:
+    network, matrix, offset = make(1, 10, 6, (5, 3))
+    with pytest.raises(BadInput):
+        Bounder(network, matrix, offset, np.full(10, reach), 1)
+
+
+def test_bad_networks_are_refused() -> None:
+    with pytest.raises(BadInput, match="two or more"):
+        Dense((np.zeros((1, 3)),), (np.zeros(1),))
+    with pytest.raises(BadInput, match="chain"):
+        Dense((np.zeros((4, 3)), np.zeros((1, 5))), (np.zeros(4), np.zeros(1)))
+    with pytest.raises(BadInput, match="finite"):
+        Dense((np.full((4, 3), np.nan), np.zeros((1, 4))), (np.zeros(4), np.zeros(1)))

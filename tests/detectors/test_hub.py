@@ -1,0 +1,108 @@
+from detectors.hub import HubConfig, HubRole
+from streams.messages import Alarm, PlantModelMessage, Verdict
+
+from .synthetic import plant
+
+CONFIG = HubConfig(votes=2, last=3, monitor_votes=3, monitor_last=4, quiet_s=20.0, silent_reports=3)
+
+
+class Loop:
+    """Feeds a hub one exchange at a time, 4 s each."""
+
+    def __init__(self, config: HubConfig = CONFIG) -> None:
+        self.hub, self.k, self.seq = HubRole(config), 0, 0
+
+    def step(self, *verdicts: tuple[str, str, str | None, bool]) -> list[Alarm]:
+        messages = []
+        for detector, domain, value, alarm in verdicts:
+            messages.append(
+                Verdict(
+                    "detector", self.seq, self.k, self.k * 4.0, detector=detector, domain=domain, station="*",
+                    value=value, alarm=alarm, score=1.0 if alarm else -1.0, margin=None, method="x",
+                )
+            )  # fmt: skip
+            self.seq += 1
+        inbox = {"verdicts": messages}
+        if self.k == 0:
+            inbox["model"] = [PlantModelMessage("plant", 0, 0, 0.0, document=plant().encode())]
+        out = self.hub.step(self.k, self.k * 4.0, inbox)
+        self.k += 1
+        return [o.message for o in out]
+
+
+QUIET = ("certified", "grid", "certified_normal", False)
+PLAIN = ("certified", "grid", "uncertain", True)
+SURE = ("certified", "grid", "certified_alarm", True)
+MONITOR = ("residual", "grid", None, True)
+
+
+def test_one_alarming_verdict_raises_nothing() -> None:
+    loop = Loop()
+    assert not [a for v in (QUIET, PLAIN, QUIET, QUIET, PLAIN, QUIET, QUIET) for a in loop.step(v)]
+
+
+def test_persistence_raises_once_then_certifies_then_clears() -> None:
+    loop = Loop()
+    told = [a for v in (QUIET, PLAIN, PLAIN, PLAIN, SURE, SURE, SURE) for a in loop.step(v)]
+    assert [(a.state, a.certified, a.priority) for a in told] == [
+        ("raised", False, "medium"),
+        ("raised", True, "high"),
+    ]
+    assert {a.alarm_id for a in told} == {"certified/grid#1"}
+    told = [a for _ in range(10) for a in loop.step(QUIET)]
+    assert [(a.state, a.t_s) for a in told] == [("cleared", 6 * 4.0 + 20.0)]
+    told = [a for _ in range(3) for a in loop.step(SURE)]
+    assert [(a.alarm_id, a.certified) for a in told] == [("certified/grid#2", True)]
+
+
+def test_a_score_that_dances_makes_one_alarm() -> None:
+    loop = Loop()
+    told = [a for i in range(60) for a in loop.step(PLAIN if i % 3 else QUIET)]
+    assert len(told) == 1
+
+
+def test_a_monitor_makes_a_low_alarm_that_is_never_certified() -> None:
+    loop = Loop()
+    told = [a for _ in range(6) for a in loop.step(QUIET, MONITOR)]
+    assert [(a.source, a.priority, a.certified, a.state) for a in told] == [
+        ("residual/grid", "low", False, "raised")
+    ]
+
+
+def test_silence_is_an_alarm_and_ends_with_the_next_verdict() -> None:
+    loop = Loop()
+    loop.step(QUIET)
+    told = [a for _ in range(6) for a in loop.step()]
+    assert [(a.source, a.state, a.priority, a.t_s) for a in told] == [("heartbeat", "raised", "medium", 16.0)]
+    told = loop.step(QUIET)
+    assert [(a.source, a.state) for a in told] == [("heartbeat", "cleared")]
+
+
+def test_a_detector_that_never_spoke_is_missed() -> None:
+    loop = Loop()
+    told = [a for _ in range(6) for a in loop.step()]
+    assert [(a.source, a.alarm_id) for a in told] == [("heartbeat", "heartbeat/certified/grid#1")]
+
+
+def test_silence_does_not_clear_an_alarm() -> None:
+    loop = Loop()
+    for _ in range(3):
+        loop.step(SURE)
+    told = [a for _ in range(20) for a in loop.step()]
+    assert [a.source for a in told] == ["heartbeat"]
+
+
+def test_slow_water_reports_are_not_silence() -> None:
+    loop = Loop()
+    told = []
+    for i in range(60):
+        water = [("certified", "water", "certified_normal", False)] if i % 15 == 0 else []
+        told += loop.step(QUIET, *water)
+    assert told == []
+
+
+def test_numbers_have_no_gaps() -> None:
+    loop = Loop(HubConfig(votes=1, last=1, quiet_s=4.0))
+    told = [a for i in range(40) for a in loop.step(SURE if i % 5 == 0 else QUIET)]
+    assert [a.seq for a in told] == list(range(len(told)))
+    assert len(told) == 16

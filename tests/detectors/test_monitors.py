@@ -1,0 +1,54 @@
+import numpy as np
+
+from detectors.dc import GridIndex
+from detectors.model import Model
+from detectors.monitors.residual import NodalMonitor, TankMonitor, nodal_rows
+
+from . import synthetic
+
+
+def test_nodal_rows_balance_every_bus_of_a_lossless_grid() -> None:
+    index = GridIndex.build(synthetic.plant())
+    rows = nodal_rows(index)
+    flow = np.random.default_rng(0).standard_normal(index.start.size)
+    values = np.zeros(index.columns.size)
+    values[index.flow_column] = flow
+    net = np.zeros(index.n_bus)
+    np.add.at(net, index.start, flow)
+    np.add.at(net, index.end, -flow)
+    for bus in range(index.n_bus):
+        here = np.flatnonzero(index.bus_of == bus)
+        if here.size:
+            values[here[0]] = index.sign[here[0]] * net[bus]
+    shown = rows @ values
+    metered = np.isin(np.arange(index.n_bus), index.bus_of)
+    assert np.abs(shown[metered]).max() < 1e-12
+
+
+def test_nodal_monitor_sees_one_false_load_and_is_quiet_before(model: Model) -> None:
+    monitor = NodalMonitor.load_from(synthetic.plant(), model.arrays)
+    index = GridIndex.build(synthetic.plant())
+    clean = synthetic.record(400, 60, attack=None, outage_pool=6, water=False).telemetry[:, index.columns]
+    means = np.array([clean[i : i + 6].mean(axis=0) for i in range(0, 390, 6)])
+    assert max(monitor.score(m) for m in means) <= 0
+    false = means[3].copy()
+    false[int(np.argmax(np.where(index.sign < 0, index.width, 0)))] += 100.0
+    assert monitor.score(false) > 0
+    false[0] = np.nan
+    assert np.isfinite(monitor.score(false))
+
+
+def test_tank_monitor_sees_a_slow_lie_and_waits_for_missing_values(model: Model) -> None:
+    plant = synthetic.plant()
+    monitor = TankMonitor.load_from(plant, model.arrays)
+    clean = synthetic.water_only(1440, 61, attacked=False).telemetry[:, monitor.index.columns]
+    assert max(monitor.score(row) for row in clean) <= 0
+    false = clean.copy()
+    false[600:, 0] += 0.01 * np.arange(840)
+    monitor.reset()
+    scores = [monitor.score(row) for row in false]
+    assert max(scores[:600]) <= 0
+    assert max(scores[600:700]) > 0
+    monitor.reset()
+    clean[100:110] = np.nan
+    assert max(monitor.score(row) for row in clean) <= 0

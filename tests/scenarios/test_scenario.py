@@ -1,0 +1,156 @@
+"""Scenario files: what is read, what is refused and how it is said."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scenarios.catalogue import SCENARIOS
+from scenarios.scenario import load_scenario, read_scenario
+from scenarios.toml_text import to_toml
+from streams.errors import BadInput
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_catalogue_scenarios_load_and_survive_being_written(name, tmp_path):
+    scenario = load_scenario(name)
+    assert scenario.scenario.name == name
+    path = tmp_path / "again.toml"
+    path.write_text(to_toml(scenario.document()))
+    again = read_scenario(path)
+    assert again == scenario
+    assert again.digest() == scenario.digest()
+
+
+def test_smoke_has_300_scans():
+    smoke = load_scenario("smoke")
+    assert smoke.scenario.duration_s / smoke.scenario.scan_s == 300
+    assert smoke.exchanges == 300
+
+
+def test_overrides_are_typed_by_toml_and_reach_into_lists():
+    scenario = load_scenario(
+        "flagship",
+        (
+            "grid.load_scale=0.9",
+            "attack.1.eps=0.25",
+            "water.network=net3",
+            'detector.model="m"',
+            "attack.0.links=['a*']",
+        ),
+    )
+    assert scenario.grid.load_scale == 0.9
+    assert scenario.attack[1].eps == 0.25
+    assert scenario.water.network == "net3"
+    assert scenario.detector.model == "m"
+    assert scenario.attack[0].links == ("a*",)
+
+
+def test_a_table_of_eps_is_in_engineering_units():
+    scenario = load_scenario("flagship", ("attack.0.eps={ 'S1/load_mw' = 5.5 }",))
+    (budget, _) = scenario.plant_settings(attacked=True).budgets
+    assert budget.eps_tags == {"S1/load_mw": 5.5}
+    assert budget.eps_share == 0.0
+
+
+def test_without_attack_nothing_can_be_tampered_with():
+    assert load_scenario("flagship").plant_settings(attacked=False).budgets == ()
+
+
+def test_another_value_is_another_digest():
+    plain = load_scenario("smoke")
+    assert (
+        load_scenario("smoke", ("scenario.seed=2",)).digest() == plain.with_seed(2).digest() != plain.digest()
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("no.such=1", ["key no", "grid"]),
+        ("grid.nosuch=1", ["grid.nosuch", "load_scale"]),
+        ("attack.0.nosuch=1", ["attack[0].nosuch", "eps"]),
+        ("grid.load_scale=nan", ["grid.load_scale", "nan", "finite"]),
+        ("attack.0.eps=nan", ["attack[0].eps", "nan", "finite"]),
+        ("attack.0.eps=inf", ["attack[0].eps", "inf", "finite"]),
+        ("attack.0.eps=-0.1", ["attack[0].eps", "-0.1", ">= 0"]),
+        ("attack.0.eps={ a = -1.0 }", ["attack[0].eps", "-1.0", ">= 0"]),
+        ("attack.0.queries=-1", ["attack[0].queries", "-1", ">= 0"]),
+        ("attack.0.knowledge='red'", ["attack[0].knowledge", "'red'", "'white', 'grey', 'black'"]),
+        ("attack.0.attacker='nosuch'", ["attack[0].attacker", "'nosuch'", "load_redistribution"]),
+        ("attack.0.options={ nosuch = 1 }", ["attack[0].options", "nosuch", "tau"]),
+        ("attack.0.end_s=1.0", ["attack[0].end_s", "1.0", "start_s"]),
+        ("attack.0.links=[]", ["attack[0].links", "length >= 1"]),
+        ("grid.network='nosuch'", ["grid.network", "'nosuch'", "ieee118"]),
+        ("water.network='nosuch'", ["water.network", "'nosuch'", "INP"]),
+        ("grid.security='n-2'", ["grid.security", "'n-2'", "'n-1'"]),
+        ("scenario.scan_s=0.0", ["scenario.scan_s", "0.0", "> 0"]),
+        ("scenario.exchange_s=6.0", ["scenario.exchange_s", "6.0", "scan_s = 4"]),
+        ("water.hydraulic_step_s=50.0", ["water.hydraulic_step_s", "50.0", "scan_s = 4"]),
+        ("scenario.duration_s=6.0", ["scenario.duration_s", "6.0", "exchange_s"]),
+        ("scenario.duration_s='x'", ["scenario.duration_s", "'x'", "number"]),
+        ("scenario.seed=1000000", ["scenario.seed", "1000000", "<= 999999"]),
+        ("scenario.start='noon'", ["scenario.start", "'noon'", "ISO"]),
+        ("response.playbooks=['nosuch']", ["response.playbooks", "'nosuch'", "protected_dispatch"]),
+        ("detector.monitors=['nosuch']", ["detector.monitors", "'nosuch'", "residual"]),
+        (
+            "link=[{ id = 'a>b', protected = true }, { id = 'a>b', protected = false }]",
+            ["link.id", "'a>b'", "once"],
+        ),
+        ("attack.7.eps=1", ["--set", "attack.7.eps=1", "0 to 1"]),
+        ("grid.load_scale.x=1", ["grid.load_scale", "number"]),
+        ("nonsense", ["--set", "'nonsense'", "KEY=VALUE"]),
+    ],
+)
+def test_what_is_wrong_is_named(override, parts):
+    with pytest.raises(BadInput) as caught:
+        load_scenario("flagship", (override,))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for part in parts:
+        assert part in sentence
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"garbage", "TOML"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"[grid]\nnetwork = 'ieee118'\n", "scenario"),
+        (b"[scenario]\nname = 'x'\n", "scenario.duration_s"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(content, part, tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_bytes(content)
+    with pytest.raises(BadInput) as caught:
+        load_scenario(str(path))
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_scenario_says_what_there_is():
+    with pytest.raises(BadInput, match="'nosuch' is not allowed; allowed: flagship, smoke or a TOML file"):
+        load_scenario("nosuch")
+
+
+def test_toml_text_keeps_every_kind_of_value():
+    document = {
+        "a": {
+            "text": 'quote " \\ tab\t \x7f é',
+            "yes": True,
+            "n": 3,
+            "x": 1e-9,
+            "big": 1e22,
+            "list": ["a", 1.5],
+        },
+        "b": [{"deep": {"a key": 1.0, "S1/load_mw": -2.5}}, {"deep": {}}],
+    }
+    assert tomllib.loads(to_toml(document)) == document
+
+
+def test_a_toml_date_may_stand_for_the_start(tmp_path):
+    text = Path(SCENARIOS["smoke"].path).read_text().replace('"2025-07-15T14:00:00"', "2025-07-15T14:00:00")
+    path = tmp_path / "dated.toml"
+    path.write_text(text)
+    assert read_scenario(path).scenario.start == "2025-07-15T14:00:00"
