@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -163,12 +163,10 @@ def certified_vs_eps(
     if f"{domain}.w0" in model.twin:
         networks["twin"] = model.network(domain, twin=True)
     rows = []
+    sweep = (_grid_sweep if domain == "grid" else _water_sweep)(model, run, tampered, stride)
     for name, network in networks.items():
         for eps in eps_grid:
-            share = Perturbation(float(eps))
-            bounds, plain, label = (_grid_sweep if domain == "grid" else _water_sweep)(
-                model, run, network, share, tampered, stride
-            )
+            bounds, plain, label = sweep(network, Perturbation(float(eps)))
             rows.append({"network": name, "eps": float(eps)} | _shares(bounds, plain, label))
     return rows
 
@@ -192,50 +190,50 @@ def _shares(bounds: Floats, plain: Floats, label: NDArray[np.int64]) -> dict[str
     }
 
 
-_Sweep = tuple[Floats, Floats, NDArray[np.int64]]
+_Sweep = Callable[[Dense, Perturbation], tuple[Floats, Floats, NDArray[np.int64]]]
+"""(network, eps) -> bounds (w, 2), logits (w,), labels (w,): 1 tampered, 0 clean, -1 neither."""
 
 
-def _grid_sweep(
-    model: Model, run: Run, network: Dense, eps: Perturbation, tampered: NDArray[np.bool_] | None, stride: int
-) -> _Sweep:
+def _grid_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, stride: int) -> _Sweep:
     features, calibration = grid_parts(model, run.plant)
     spec, ix = model.spec.members["grid"], features.index
     found = grid_windows(run, ix.columns, ix.status_tag, spec.window, spec.min_scans, stride)
-    reach = eps.half_widths(ix.names, ix.low, ix.high, ix.protected)
-    bounds, plain = np.zeros((found.end.size, 2)), np.zeros(found.end.size)
-    for i, closed in enumerate(found.topologies):
-        here = found.topology == i
-        if here.any():
-            rows = features.rows(closed, calibration)
-            bounder = Bounder(network, rows.matrix, rows.offset, reach, spec.window)
-            bounds[here] = bounder.intervals(found.mean[here], found.size[here])
-            plain[here] = bounder.logits(found.mean[here])
-    label = (
-        np.full(found.end.size, -1) if tampered is None else window_labels(tampered, found.end, spec.window)
-    )
-    return bounds, plain, label
+    label = np.full(found.end.size, -1)
+    if tampered is not None:
+        label = window_labels(tampered, found.end, spec.window)
+
+    def sweep(network: Dense, eps: Perturbation) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        reach = eps.half_widths(ix.names, ix.low, ix.high, ix.protected)
+        bounds, plain = np.zeros((found.end.size, 2)), np.zeros(found.end.size)
+        for i, closed in enumerate(found.topologies):
+            here = found.topology == i
+            if here.any():
+                rows = features.rows(closed, calibration)
+                bounder = Bounder(network, rows.matrix, rows.offset, reach, spec.window)
+                bounds[here] = bounder.intervals(found.mean[here], found.size[here])
+                plain[here] = bounder.logits(found.mean[here])
+        return bounds, plain, label
+
+    return sweep
 
 
-def _water_sweep(
-    model: Model, run: Run, network: Dense, eps: Perturbation, tampered: NDArray[np.bool_] | None, stride: int
-) -> _Sweep:
-    judge = water_judge(model, run.plant, eps, network)
+def _water_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, stride: int) -> _Sweep:
     ix = WaterFeatures(run.plant).index
     at = sample_rows(run.t_s, ix.period_s)
     samples = run.telemetry[at][:, ix.columns]
     ends = np.arange(ix.samples - 1, at.size, stride)
-    bounder = judge.bounder(np.zeros(ix.samples * ix.columns.size, dtype=bool))
-    assert bounder is not None
-    windows = (
-        np.stack([samples[e - ix.samples + 1 : e + 1].reshape(-1) for e in ends])
-        if ends.size
-        else np.zeros((0, ix.samples * ix.columns.size))
-    )
+    windows = np.array([samples[e - ix.samples + 1 : e + 1].reshape(-1) for e in ends])
+    windows = windows.reshape(ends.size, ix.samples * ix.columns.size)
     whole = ~np.isnan(windows).any(axis=1)
     windows, ends = windows[whole], ends[whole]
-    if tampered is None:
-        label = np.full(ends.size, -1)
-    else:
+    label = np.full(ends.size, -1)
+    if tampered is not None:
         marked = tampered[at]
         label = np.where(marked[ends], 1, np.where(window_labels(marked, ends, ix.samples) == 0, 0, -1))
-    return bounder.intervals(windows), bounder.logits(windows), label
+
+    def sweep(network: Dense, eps: Perturbation) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        bounder = water_judge(model, run.plant, eps, network).bounder(np.zeros(windows.shape[1], dtype=bool))
+        assert bounder is not None
+        return bounder.intervals(windows), bounder.logits(windows), label
+
+    return sweep

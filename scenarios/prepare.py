@@ -35,7 +35,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 def prepare(scenario: Scenario, source: str) -> Prepared:
-    """Build the plant once and check the scenario, which came from ``source``, against it. Raises BadInput."""
+    """Build the plant once and check the scenario, read from ``source``, against it. Raises BadInput."""
     try:
         return _prepare(scenario)
     except BadInput as error:

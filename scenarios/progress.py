@@ -29,8 +29,8 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         hours = task.completed * self._exchange_s / 3600.0
         speed = task.finished_speed or task.speed
-        rate = f"{speed * self._exchange_s:7,.0f} x real time" if speed else ""
-        return Text(f"{hours:5.2f} h {rate:>20}")
+        rate = f"{speed * self._exchange_s:,.0f} x real time" if speed else ""
+        return Text(f"{hours:5.2f} h {rate:>17}", no_wrap=True)
 
 
 class RunProgress:
@@ -41,7 +41,7 @@ class RunProgress:
         self._console = Console(file=sys.stderr)
         self._progress = Progress(
             TextColumn("{task.description:<11}"),
-            BarColumn(),
+            BarColumn(bar_width=16),
             TaskProgressColumn(),
             _Rate(exchange_s),
             TimeRemainingColumn(elapsed_when_finished=True),

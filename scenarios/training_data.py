@@ -136,7 +136,7 @@ def _attacks(model: PlantModel, config: DataConfig, luck: np.random.Generator) -
     )
     level = Attack(
         attacker="random_level",
-        start_s=float(luck.uniform(600.0, 3600.0)),
+        start_s=float(luck.uniform(0.05, 0.3) * config.duration_s),
         end_s=end,
         links=tuple(sorted(levels)),
         eps=config.eps,

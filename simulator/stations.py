@@ -151,17 +151,17 @@ def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
     units = []
     for i in np.flatnonzero(case.unit_p_max_mw > 0.0):
         bus = case.bus_name[case.unit_bus[i]]
-        name, station = case.unit_name[i], substation(bus)
+        name, station, p_max = case.unit_name[i], substation(bus), float(case.unit_p_max_mw[i])
         units.append(
             Unit(
                 name=name,
                 bus=bus,
                 p_min_mw=float(case.unit_p_min_mw[i]),
-                p_max_mw=float(case.unit_p_max_mw[i]),
+                p_max_mw=p_max,
                 ramp_mw_per_min=float(case.unit_ramp_mw_per_min[i]),
                 cost_per_mwh=float(case.unit_cost_per_mwh[i]),
                 scheduled_mw=0.0,
-                power_tag=add(station, f"{name}_mw", "MW", 0.0, float(case.unit_p_max_mw[i])),
+                power_tag=add(station, f"{name}_mw", "MW", -0.05 * p_max, 1.05 * p_max),
                 frequency_tag=add(station, f"{name}_frequency_hz", "Hz", 50.0, 70.0),
                 command_link=from_centre(station),
             )

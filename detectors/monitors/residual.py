@@ -2,8 +2,9 @@
 
 NodalMonitor: at every bus with measured flows, flows out + load - generation, standardised by its scatter in
 clean training windows; alarms on the chi-square sum and on the largest normalised residual (Abur and Gomez
-Exposito, "Power System State Estimation", 2004, chapter 5). TankMonitor: two-sided CUSUM (Page 1954) of level
-change minus metered inflow / area. Thresholds are the clean training maximum times a spare factor.
+Exposito, "Power System State Estimation", 2004, chapter 5). TankMonitor: two-sided CUSUM (Page 1954) of the
+level against an observer fed by the metered inflow. Thresholds are the clean training maximum times a
+spare factor.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SPARE = 1.5
 SIGMA_FLOOR_MW = 0.05
 SIGMA_FLOOR_M = 0.0005
 CUSUM_SLACK_SIGMA = 0.5
+GAIN = 0.05
+"""Share of the innovation by which the expected level follows the received one, per sample."""
 
 
 def nodal_rows(index: GridIndex) -> Floats:
@@ -108,15 +111,24 @@ class TankMonitor:
         """Forget the past."""
         n = len(self.index.tanks)
         self.up, self.down = np.zeros(n), np.zeros(n)
-        self._last = np.full(2 * n, np.nan)
+        self._level, self._inflow = np.full(n, np.nan), np.zeros(n)
 
-    def innovations(self, before: Floats, now: Floats) -> Floats:
-        """Level change minus inflow (trapezoid) between two samples, m; samples (..., 2 tanks): levels,
-        inflows."""
+    def innovations(self, sample: Floats) -> Floats:
+        """Received level minus the level that follows from the inflow, m; NaN where the level is missing.
+
+        The expected level is drawn to the received one by GAIN each sample (Luenberger observer), so that
+        meter errors do not add up for ever. A missing inflow is taken as the last one.
+        """
         n = len(self.index.tanks)
-        volume = (before[..., n:] + now[..., n:]) / 2 * self.index.period_s / 3600.0
-        out: Floats = now[..., :n] - before[..., :n] - volume / self.index.area_m2
-        return out
+        level, inflow = sample[:n], np.where(np.isnan(sample[n:]), self._inflow, sample[n:])
+        volume = (self._inflow + inflow) / 2 * self.index.period_s / 3600.0
+        expected = np.where(
+            np.isnan(self._level), level, self._level + volume / self.index.area_m2 + self.drift
+        )
+        found: Floats = level - expected
+        self._level = expected + GAIN * np.where(np.isnan(found), 0.0, found)
+        self._inflow = inflow
+        return found
 
     @staticmethod
     def calibrate(
@@ -134,12 +146,15 @@ class TankMonitor:
             at = sample_rows(times, index.period_s)
             stop = int(np.argmax(marked[at])) if marked[at].any() else at.size
             stretches.append(values[at[:stop]][:, index.columns])
-        steps = np.concatenate(
-            [monitor.innovations(s[:-1], s[1:]) for s in stretches if len(s) > 1] or [np.zeros((1, n))]
-        )
-        steps = steps[~np.isnan(steps).any(axis=1)]
-        if steps.shape[0]:
-            monitor.drift, monitor.sigma = steps.mean(axis=0), np.maximum(steps.std(axis=0), SIGMA_FLOOR_M)
+        rows = [monitor.innovations(row) for s in stretches for row in monitor.restarted(s)]
+        found = np.array(rows).reshape(-1, n)
+        found = found[~np.isnan(found).any(axis=1)]
+        if found.shape[0]:
+            # The observer turns a constant drift d into a mean innovation of d / GAIN.
+            monitor.drift, monitor.sigma = (
+                GAIN * found.mean(axis=0),
+                np.maximum(found.std(axis=0), SIGMA_FLOOR_M),
+            )
         highest = np.full(n, 2.0)
         for stretch in stretches:
             monitor.reset()
@@ -149,6 +164,11 @@ class TankMonitor:
         monitor.limit = highest * SPARE
         monitor.reset()
         return monitor
+
+    def restarted(self, stretch: Floats) -> Floats:
+        """The same samples, after forgetting what came before."""
+        self.reset()
+        return stretch
 
     def arrays(self) -> dict[str, Floats]:
         """What weights.npz keeps."""
@@ -162,8 +182,7 @@ class TankMonitor:
 
     def score(self, sample: Floats) -> float:
         """Take one sample (levels, inflows), NaN missing; > 0 alarms. A tank with a missing value waits."""
-        step = (self.innovations(self._last, sample) - self.drift) / self.sigma
-        self._last = np.array(sample)
+        step = self.innovations(sample) / self.sigma
         step = np.where(np.isnan(step), 0.0, step)
         roof = 2.0 * self.limit
         self.up = np.clip(self.up + step - CUSUM_SLACK_SIGMA, 0.0, roof)

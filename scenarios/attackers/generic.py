@@ -17,6 +17,7 @@ from simulator.control.dc_model import build_dc_model
 from streams.plant_model import PlantModel
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 class RandomOptions(Options, frozen=True):
@@ -46,6 +47,8 @@ class RandomShift(Attacker):
         assert isinstance(options, RandomOptions)
         self._options = options
         self._step = -1
+        self._closed: Flags | None = None
+        self._ptdf: Floats = np.empty((0, 0))
 
     def plan(self, view: View) -> list[TapOrder]:
         """A new shift when the period is over; every other period is left clean."""
@@ -57,9 +60,14 @@ class RandomShift(Attacker):
         luck = _generator(self.name, self._options.seed, step)
         load = np.array([_seen(view, b.load_tag) for b in model.buses])
         closed = np.array([_seen(view, b.status_tag) > 0.5 for b in model.branches])
-        ptdf = build_dc_model(model, closed).ptdf
+        ptdf = self._ptdf_of(model, closed)
         shift = np.zeros(len(load)) if step % 2 else self._shift(luck, load, ptdf, model)
         return flow_and_load_orders(model, self.budget, ptdf, shift, view.t_s)
+
+    def _ptdf_of(self, model: PlantModel, closed: Flags) -> Floats:
+        if self._closed is None or not np.array_equal(closed, self._closed):
+            self._closed, self._ptdf = closed, build_dc_model(model, closed).ptdf
+        return self._ptdf
 
     def _shift(self, luck: np.random.Generator, load: Floats, ptdf: Floats, model: PlantModel) -> Floats:
         loaded = np.flatnonzero(load > 0.0)

@@ -36,6 +36,7 @@ def same_scale(row: list[Figure]) -> list[Figure]:
     values = [y for figure in row for trace in figure.data for y in trace["y"] if y is not None]
     if not values:
         return row
+    values += [shape["y0"] for figure in row for shape in figure.layout.get("shapes", ())]
     low, high = min(values), max(values)
     spare = 0.06 * (high - low) or 1.0
     axis = {"range": [low - spare, high + spare]}
@@ -115,7 +116,7 @@ def tank_levels(run: RunData, arm: ArmData) -> list[Figure]:
 
 
 def most_tampered(run: RunData) -> list[Tag]:
-    """Loads, and then other values, that were moved furthest in shares of range, in the first arm attacked."""
+    """Loads, then other values, that were moved furthest in shares of range, in the first arm attacked."""
     arm = next((run.arms[name] for name in ("undefended", "defended") if name in run.arms), None)
     levels = {tank.level_tag for tank in run.plant_model.tanks}
     tags = [tag for tag in run.plant_model.tags if tag.name not in levels and tag.high > tag.low]

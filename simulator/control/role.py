@@ -110,7 +110,8 @@ class ControlCentre:
         step = self._ramp_per_s * self._model.exchange_s
         self._base = self._base + np.clip(self._target - self._base, -step, step)
         frequencies = self._received.take(self._frequency_slots, missing=np.nan)
-        frequency = float(np.nanmedian(frequencies)) if np.isfinite(frequencies).any() else float("nan")
+        heard = frequencies[np.isfinite(frequencies)]
+        frequency = float(np.median(heard)) if heard.size else float("nan")
         power = self._agc.correct(self._base, frequency, self._model.exchange_s)
         return [
             Setpoint(link=unit.command_link, element=unit.name, quantity="power_mw", value=float(value))

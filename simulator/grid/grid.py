@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.collapse import Demand, Relief, relieve
 from simulator.grid.dynamics import FrequencyDynamics
-from simulator.grid.feeders import BLOCKS, CAUSES, Feeders, ShedCause
+from simulator.grid.feeders import BLOCKS, Feeders, ShedCause
 from simulator.grid.powerflow import DEAD, PowerFlow
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 from simulator.grid.relays import LowRelays, OverloadRelays
@@ -269,7 +269,7 @@ class Grid:
     @property
     def shed_mw_by_cause(self) -> dict[str, float]:
         """Present demand behind opened feeders, by cause."""
-        return {cause: self.feeders.shed_mw(self.load_demand_mw)[cause] for cause in CAUSES}
+        return self.feeders.shed_mw(self.load_demand_mw)
 
     @property
     def unit_power_mw(self) -> Floats:

@@ -72,6 +72,7 @@ class PowerFlow:
         self.unit_mw, self.unit_mvar = np.zeros(g), np.zeros(g)
         self.shunt_mw = np.zeros(n)
         self._part = np.full(n, DEAD, dtype=np.int64)
+        self._changed = True
         self.update_topology()
 
     def update_topology(self) -> bool:
@@ -80,6 +81,9 @@ class PowerFlow:
         A branch that leaves the parts as they were is only taken out of its island's model, which keeps the
         model's voltages as a start.
         """
+        if not self._changed:
+            return False
+        self._changed = False
         case = self._case
         part = connected_parts(len(case.bus_name), case.branch_from, case.branch_to, self.closed)
         source = self.unit_on & self.participates
@@ -94,6 +98,7 @@ class PowerFlow:
     def open_branch(self, i: int) -> None:
         """Open branch i; the islands follow with ``update_topology``."""
         self.closed[i] = False
+        self._changed = True
         island = self.bus_island[self._case.branch_from[i]]
         if island != DEAD:
             self.islands[island].open_branch(i)
@@ -101,11 +106,13 @@ class PowerFlow:
     def close_branch(self, i: int) -> None:
         """Close branch i and rebuild the islands."""
         self.closed[i] = True
+        self._changed = True
         self._part = np.full(len(self._part), DEAD, dtype=np.int64)
 
     def drop_unit(self, i: int) -> None:
         """Take unit i off; the islands follow with ``update_topology``."""
         self.unit_on[i] = False
+        self._changed = True
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].drop_unit(i)
@@ -113,6 +120,7 @@ class PowerFlow:
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
         case = self._case
+        self._changed = True
         self.unit_on &= self.bus_island[case.unit_bus] != island
 
     def _build(self, part: Index, alive: Index) -> None:

@@ -14,8 +14,8 @@ from . import synthetic
 
 CONFIG = TrainConfig(
     held_out=0.34,
-    grid=MemberConfig(hidden=(32, 16), steps=700, eps_train=0.011),
-    water=MemberConfig(hidden=(16, 8), steps=1200, stride=1, eps_train=0.011),
+    grid=MemberConfig(hidden=(32, 16), steps=600, eps_train=0.011),
+    water=MemberConfig(hidden=(16, 8), steps=900, stride=1, eps_train=0.011),
 )
 
 

@@ -10,6 +10,34 @@ from scenarios.scenario import load_scenario, read_scenario
 from scenarios.toml_text import to_toml
 from streams.errors import BadInput
 
+TOML = """
+[scenario]
+name = "base"
+duration_s = 1200
+[grid]
+load_scale = 0.95
+[[attack]]
+attacker = "load_redistribution"
+start_s = 60
+end_s = 600
+links = ["S*>SCADA"]
+eps = 0.2
+[[attack]]
+attacker = "level_spoofing"
+start_s = 60
+end_s = 600
+links = ["RTU-*>SCADA"]
+eps = 1.0
+"""
+
+
+@pytest.fixture
+def base(tmp_path):
+    """Path of a scenario that has two attacks."""
+    path = tmp_path / "base.toml"
+    path.write_text(TOML)
+    return str(path)
+
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_catalogue_scenarios_load_and_survive_being_written(name, tmp_path):
@@ -28,9 +56,9 @@ def test_smoke_has_300_scans():
     assert smoke.exchanges == 300
 
 
-def test_overrides_are_typed_by_toml_and_reach_into_lists():
+def test_overrides_are_typed_by_toml_and_reach_into_lists(base):
     scenario = load_scenario(
-        "flagship",
+        base,
         (
             "grid.load_scale=0.9",
             "attack.1.eps=0.25",
@@ -46,15 +74,15 @@ def test_overrides_are_typed_by_toml_and_reach_into_lists():
     assert scenario.attack[0].links == ("a*",)
 
 
-def test_a_table_of_eps_is_in_engineering_units():
-    scenario = load_scenario("flagship", ("attack.0.eps={ 'S1/load_mw' = 5.5 }",))
+def test_a_table_of_eps_is_in_engineering_units(base):
+    scenario = load_scenario(base, ("attack.0.eps={ 'S1/load_mw' = 5.5 }",))
     (budget, _) = scenario.plant_settings(attacked=True).budgets
     assert budget.eps_tags == {"S1/load_mw": 5.5}
     assert budget.eps_share == 0.0
 
 
-def test_without_attack_nothing_can_be_tampered_with():
-    assert load_scenario("flagship").plant_settings(attacked=False).budgets == ()
+def test_without_attack_nothing_can_be_tampered_with(base):
+    assert load_scenario(base).plant_settings(attacked=False).budgets == ()
 
 
 def test_another_value_is_another_digest():
@@ -88,6 +116,7 @@ def test_another_value_is_another_digest():
         ("scenario.exchange_s=6.0", ["scenario.exchange_s", "6.0", "scan_s = 4"]),
         ("water.hydraulic_step_s=50.0", ["water.hydraulic_step_s", "50.0", "scan_s = 4"]),
         ("scenario.duration_s=6.0", ["scenario.duration_s", "6.0", "exchange_s"]),
+        ("grid.security.x=1", ["grid.security", "string"]),
         ("scenario.duration_s='x'", ["scenario.duration_s", "'x'", "number"]),
         ("scenario.seed=1000000", ["scenario.seed", "1000000", "<= 999999"]),
         ("scenario.start='noon'", ["scenario.start", "'noon'", "ISO"]),
@@ -98,13 +127,13 @@ def test_another_value_is_another_digest():
             ["link.id", "'a>b'", "once"],
         ),
         ("attack.7.eps=1", ["--set", "attack.7.eps=1", "0 to 1"]),
-        ("grid.load_scale.x=1", ["grid.load_scale", "number"]),
+        ("grid.load_scale.x=1", ["--set", "load_scale is a value"]),
         ("nonsense", ["--set", "'nonsense'", "KEY=VALUE"]),
     ],
 )
-def test_what_is_wrong_is_named(override, parts):
+def test_what_is_wrong_is_named(base, override, parts):
     with pytest.raises(BadInput) as caught:
-        load_scenario("flagship", (override,))
+        load_scenario(base, (override,))
     sentence = str(caught.value)
     assert "\n" not in sentence
     for part in parts:

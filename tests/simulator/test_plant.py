@@ -19,7 +19,7 @@ def settings(**changes):
         "exchange_s": SCAN_S,
         "start": "2025-07-15T12:00:00",
         "grid": GridSettings(load_scale=0.9),
-        "water": WaterSettings(bus="76", replication=50, cooled_unit="G31", cooling_node="IN1000"),
+        "water": WaterSettings(bus="76", replication=50, cooled_unit="G89", cooling_node="TN458"),
         "protected_links": {},
         "budgets": (),
     }

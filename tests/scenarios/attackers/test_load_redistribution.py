@@ -74,12 +74,11 @@ def test_it_plans_once_per_redispatch_and_within_its_queries():
     assert times == [200.0, 240.0]
 
 
-def test_more_budget_never_forecasts_less():
+def test_more_budget_promises_more():
     model = small_model()
-    worst = []
-    for tau in (0.05, 0.2, 0.4):
+    promised = []
+    for tau in (0.05, 0.4):
         attacker = make(model, tau=tau)
-        attacker.act(view_of(model))
-        worst.append(attacker._plan.forecast.worst)
-    assert worst == sorted(worst)
-    assert worst[-1] > worst[0]
+        attacker.act(view_of(model, scale=1.3))
+        promised.append((attacker._plan.forecast.trips, attacker._plan.forecast.worst))
+    assert promised[1] > promised[0]
