@@ -240,8 +240,13 @@ def _train_water(
         bounds = bounds_of(network, data.windows[held], reach)
         plain = bounds_of(network, data.windows[held], np.zeros_like(reach)).mean(axis=1)
         told |= _prefix(name, figures(bounds, plain, label))
-    monitor = TankMonitor.calibrate(plant, [run.telemetry for run in runs], [run.t_s for run in runs],
-                                    [run.label("water") for run in runs])  # fmt: skip
+    monitor = TankMonitor.calibrate(
+        plant,
+        calibration,
+        [r.telemetry for r in runs],
+        [r.t_s for r in runs],
+        [r.label("water") for r in runs],
+    )
     tags = tuple(_tag(plant, int(c)) for c in ix.columns)
     spec = MemberSpec(tags, ix.samples, 1, config.min_rows, _layers(certified), told)
     arrays = network_arrays("water", certified) | water_arrays(calibration) | monitor.arrays()

@@ -32,10 +32,10 @@ def link_budgets(model: PlantModel, budgets: Sequence[TapBudget]) -> list[LinkBu
                 raise BadInput("attack.links", link, "a link of this plant that carries tags (see tags.csv)")
             if link in protected:
                 continue
-            eps = {
+            reach = {
                 tag: budget.eps_tags.get(tag, budget.eps_share * span.get(tag, 0.0)) for tag in tags_of[link]
             }
-            found.append(LinkBudget(link, eps, budget.allow_drop, budget.start_s, budget.end_s))
+            found.append(LinkBudget(link, reach, budget.allow_drop, budget.start_s, budget.end_s))
     return found
 
 

@@ -27,7 +27,7 @@ def periodic(
         n += 1
         due = Event(env)
         due._ok, due._value = True, None  # a plain event scheduled by hand, as simpy.Timeout does
-        env.schedule(due, order, n * period_s - env.now)  # type: ignore[arg-type]
+        env.schedule(due, order, n * period_s - env.now)
         yield due
         action(n)
 

@@ -256,9 +256,9 @@ class Plant:
     def _sources(self) -> NDArray[np.intp]:
         """Position in ``_pool`` of every tag, in tag order."""
         case, layout, model = self._case, self.water.layout, self.model
-        sizes = (len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name))
-        sizes += (len(case.branch_name), len(case.branch_name), len(layout.tanks), len(layout.tanks))
-        starts = np.concatenate(([0], np.cumsum((*sizes, len(layout.pumps)))))
+        sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
+        sizes += [len(case.branch_name), len(case.branch_name), len(layout.tanks), len(layout.tanks)]
+        starts = np.concatenate(([0], np.cumsum([*sizes, len(layout.pumps)])))
         load, unit, frequency, voltage, flow, closed, level, inflow, pump_flow, running = starts
         bus = {name: i for i, name in enumerate(case.bus_name)}
         load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}

@@ -235,14 +235,14 @@ def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantMode
         link_tags.append(LinkTag(level_link, tank.level_tag))
     pumps = []
     for i, name in enumerate(water.layout.pump_names):
-        tank, on_level, off_level = _thresholds(controls, i)
+        followed, on_level, off_level = _thresholds(controls, i)
         link_tags.append(LinkTag(from_centre(PUMP_CONTROLLER), name))
         flow = 2.0 * PUMP_RANGE_M3H
         pumps.append(
             Pump(
                 name=name,
                 station=PUMP_CONTROLLER,
-                tank=tank,
+                tank=followed,
                 on_level_m=on_level,
                 off_level_m=off_level,
                 flow_tag=add(PUMP_CONTROLLER, f"{name}_flow_m3h", "m3/h", 0.0, flow),
@@ -268,7 +268,9 @@ def _thresholds(controls: Controls, pump: int) -> tuple[str, float, float]:
     Pumps without level control: ("", 0, 0).
     """
     layout = controls.layout
-    on, off, tank = [], [], ""
+    tank = ""
+    on: list[float] = []
+    off: list[float] = []
     for action in controls.actions:
         if action.link != layout.pumps[pump]:
             continue

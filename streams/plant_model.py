@@ -1,4 +1,4 @@
-"""The operator's model of the plant, published once: what detectors and the control centre may know of physics.
+"""The operator's model of the plant, published once: what detectors and control centre may know of physics.
 
 It is not the truth: branch parameters and tank areas differ a little from those of the plant.
 """
@@ -98,7 +98,7 @@ class Tank(Strict, frozen=True):
 
 
 class Pump(Strict, frozen=True):
-    """Level control: on below on_level_m of ``tank``, off above off_level_m; tank "" means no level control."""
+    """Level control: on below on_level_m of ``tank``, off above off_level_m; tank "" means none."""
 
     name: str
     station: str

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.dataset import sample_rows
 from detectors.dc import Bools, Floats, GridIndex, Ints
+from detectors.features import Calibration
 from detectors.water_features import WaterIndex
 from streams.plant_model import PlantModel
 
@@ -96,10 +97,12 @@ class NodalMonitor:
 
 @dataclass
 class TankMonitor:
-    """drift, sigma: per tank, m per sample; limit: CUSUM threshold in sigma. up, down: running sums."""
+    """drift: m per sample; scale: factor on volume / area; sigma: m; limit: CUSUM threshold in sigma. up,
+    down: running sums."""
 
     index: WaterIndex
     drift: Floats
+    scale: Floats
     sigma: Floats
     limit: Floats
 
@@ -111,36 +114,46 @@ class TankMonitor:
         """Forget the past."""
         n = len(self.index.tanks)
         self.up, self.down = np.zeros(n), np.zeros(n)
-        self._level, self._inflow = np.full(n, np.nan), np.zeros(n)
+        self._level, self._inflow, self._seen = np.full(n, np.nan), np.zeros(n), np.zeros(n)
 
     def innovations(self, sample: Floats) -> Floats:
         """Received level minus the level that follows from the inflow, m; NaN where the level is missing.
 
         The expected level is drawn to the received one by GAIN each sample (Luenberger observer), so that
-        meter errors do not add up for ever. A missing inflow is taken as the last one.
+        meter errors do not add up for ever; at the start by more, so that one noisy first level does not
+        count. A missing inflow is taken as the last one.
         """
         n = len(self.index.tanks)
         level, inflow = sample[:n], np.where(np.isnan(sample[n:]), self._inflow, sample[n:])
         volume = (self._inflow + inflow) / 2 * self.index.period_s / 3600.0
-        expected = np.where(
-            np.isnan(self._level), level, self._level + volume / self.index.area_m2 + self.drift
-        )
+        rise = volume * self.scale / self.index.area_m2 + self.drift
+        expected = np.where(np.isnan(self._level), level, self._level + rise)
         found: Floats = level - expected
-        self._level = expected + GAIN * np.where(np.isnan(found), 0.0, found)
+        got = ~np.isnan(found)
+        gain = np.maximum(GAIN, 1.0 / (self._seen + 1.0))
+        self._level = expected + gain * np.where(got, found, 0.0)
+        self._seen += got
         self._inflow = inflow
         return found
 
     @staticmethod
     def calibrate(
         plant: PlantModel,
+        fitted: Calibration,
         telemetry: Sequence[Floats],
         t_s: Sequence[Floats],
         tampered: Sequence[NDArray[np.bool_]],
     ) -> TankMonitor:
-        """Fit drift and scatter on clean stretches of the runs, then the limit on the same stretches."""
+        """Drift and area from the water member's longest rows; scatter and limits from the runs before
+        tampering.
+
+        fitted: calibration of ``WaterFeatures``; telemetry, t_s, tampered: one entry per run.
+        """
         index = WaterIndex.build(plant)
         n = len(index.tanks)
-        monitor = TankMonitor(index, np.zeros(n), np.ones(n), np.full(n, np.inf))
+        longest = fitted.coefficients.reshape(n, len(index.lags), -1)[:, -1]
+        drift, scale = longest[:, 0] / index.lags[-1], 1.0 + longest[:, 1]
+        monitor = TankMonitor(index, drift, scale, np.ones(n), np.full(n, np.inf))
         stretches = []
         for values, times, marked in zip(telemetry, t_s, tampered, strict=True):
             at = sample_rows(times, index.period_s)
@@ -150,11 +163,7 @@ class TankMonitor:
         found = np.array(rows).reshape(-1, n)
         found = found[~np.isnan(found).any(axis=1)]
         if found.shape[0]:
-            # The observer turns a constant drift d into a mean innovation of d / GAIN.
-            monitor.drift, monitor.sigma = (
-                GAIN * found.mean(axis=0),
-                np.maximum(found.std(axis=0), SIGMA_FLOOR_M),
-            )
+            monitor.sigma = np.maximum(found.std(axis=0), SIGMA_FLOOR_M)
         highest = np.full(n, 2.0)
         for stretch in stretches:
             monitor.reset()
@@ -172,18 +181,18 @@ class TankMonitor:
 
     def arrays(self) -> dict[str, Floats]:
         """What weights.npz keeps."""
-        return {f"monitor.water.{n}": getattr(self, n) for n in ("drift", "sigma", "limit")}
+        return {f"monitor.water.{n}": getattr(self, n) for n in ("drift", "scale", "sigma", "limit")}
 
     @staticmethod
     def load_from(plant: PlantModel, arrays: Mapping[str, Floats]) -> TankMonitor:
         """Rebuild from a model's arrays. Raises KeyError where they are missing."""
-        kept = [np.asarray(arrays[f"monitor.water.{n}"]) for n in ("drift", "sigma", "limit")]
+        kept = [np.asarray(arrays[f"monitor.water.{n}"]) for n in ("drift", "scale", "sigma", "limit")]
         return TankMonitor(WaterIndex.build(plant), *kept)
 
     def score(self, sample: Floats) -> float:
         """Take one sample (levels, inflows), NaN missing; > 0 alarms. A tank with a missing value waits."""
         step = self.innovations(sample) / self.sigma
-        step = np.where(np.isnan(step), 0.0, step)
+        step = np.where(np.isnan(step) | (self._seen < 1.0 / GAIN), 0.0, step)
         roof = 2.0 * self.limit
         self.up = np.clip(self.up + step - CUSUM_SLACK_SIGMA, 0.0, roof)
         self.down = np.clip(self.down - step - CUSUM_SLACK_SIGMA, 0.0, roof)

@@ -82,7 +82,7 @@ class RandomShift(Attacker):
             direction[chosen] = luck.choice([-1.0, 1.0], size=count)
         tau = luck.uniform(0.05, 0.5)
         eps = np.array([self.budget.eps.get(b.load_tag, 0.0) for b in model.buses])
-        shift = direction * np.minimum(tau * load, eps)
+        shift: Floats = direction * np.minimum(tau * load, eps)
         # Scaling the heavier side down keeps the total and stays within the budget.
         up, down = shift[shift > 0.0].sum(), -shift[shift < 0.0].sum()
         if up <= 0.0 or down <= 0.0:

@@ -49,10 +49,8 @@ def hold(plant):
 
 
 def run(plant, scans, inputs=None):
-    reports = [plant.advance([], 0.0)]
-    for k in range(1, scans + 1):
-        reports.append(plant.advance((inputs or {}).get(k, []), k * SCAN_S))
-    return reports
+    given = inputs or {}
+    return [plant.advance(given.get(k, []), k * SCAN_S) for k in range(scans + 1)]
 
 
 def test_same_inputs_same_truth(plant):
