@@ -13,6 +13,7 @@ from streams.errors import BadInput
 from streams.plant_model import PlantModel
 
 SIGMA_FLOOR_MW = 0.05
+FOLDS = 10
 MIN_WINDOWS = 200
 """Fewer clean windows than this in unusual topologies and they share the usual topology's calibration."""
 
@@ -95,5 +96,31 @@ class GridFeatures:
         first = fit(residual[usual], [load[usual], own[usual]], present[usual], floor)
         other = first
         if int((~usual).sum()) >= MIN_WINDOWS:
-            other = fit(residual[~usual], [load[~usual], own[~usual]], present[~usual], first.sigma)
+            rare = ~usual
+            other = fit(residual[rare], [load[rare], own[rare]], present[rare], first.sigma)
+            unseen = _unseen_sigma(residual[rare], [load[rare], own[rare]], present[rare], topology[rare])
+            other = Calibration(other.coefficients, np.maximum(other.sigma, unseen))
         return GridCalibration(topologies[common], first, other)
+
+
+def _unseen_sigma(residual: Floats, regressors: list[Floats], present: Bools, topology: Floats) -> Floats:
+    """Root mean square of each row in topologies its calibration has not seen, shape (m,), by
+    cross-validation.
+
+    An outage shifts rows as a whole; scatter within known outages would call the next one an attack.
+    """
+    numbers = np.unique(topology)
+    folds = min(FOLDS, numbers.size)
+    if folds < 2:
+        return np.zeros(residual.shape[1])
+    fold = np.searchsorted(numbers, topology) % folds
+    total, count = np.zeros(residual.shape[1]), np.zeros(residual.shape[1])
+    for part in range(folds):
+        out = fold == part
+        known = fit(residual[~out], [x[~out] for x in regressors], present[~out], np.zeros(residual.shape[1]))
+        expected = known.coefficients[:, 0] + sum(
+            known.coefficients[:, i + 1] * x[out] for i, x in enumerate(regressors)
+        )
+        total += (((residual[out] - expected) * present[out]) ** 2).sum(axis=0)
+        count += present[out].sum(axis=0)
+    return np.sqrt(total / np.maximum(count, 1))

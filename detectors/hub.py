@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -54,7 +54,6 @@ class _State:
     priority: Priority = "low"
     silent: bool = False
     silent_number: int = 0
-    history: list[float] = field(default_factory=list)
 
 
 class HubRole:

@@ -185,9 +185,11 @@ class TankMonitor:
 
     @staticmethod
     def load_from(plant: PlantModel, arrays: Mapping[str, Floats]) -> TankMonitor:
-        """Rebuild from a model's arrays. Raises KeyError where they are missing."""
-        kept = [np.asarray(arrays[f"monitor.water.{n}"]) for n in ("drift", "scale", "sigma", "limit")]
-        return TankMonitor(WaterIndex.build(plant), *kept)
+        """Rebuild from a model's arrays; scale is 1 where it has none. Raises KeyError for the rest."""
+        index = WaterIndex.build(plant)
+        kept = [np.asarray(arrays[f"monitor.water.{n}"]) for n in ("drift", "sigma", "limit")]
+        scale = np.asarray(arrays.get("monitor.water.scale", np.ones(len(index.tanks))))
+        return TankMonitor(index, kept[0], scale, *kept[1:])
 
     def score(self, sample: Floats) -> float:
         """Take one sample (levels, inflows), NaN missing; > 0 alarms. A tank with a missing value waits."""

@@ -28,12 +28,13 @@ class GridCase:
 
     bus_kv (n,) nominal line voltage; bus_gs_mw, bus_bs_mvar (n,) shunts at 1 pu; reference_bus: position.
     load_bus (d,) bus positions; load_mw, load_mvar (d,) nominal demand.
-    branch_from, branch_to (l,) bus positions; branch_r, branch_x, branch_b (l,) pu on base_mva; branch_tap (l,)
-    off-nominal ratio on the from side, 1 for a line; branch_shift_deg (l,); branch_is_transformer (l,);
+    branch_from, branch_to (l,) bus positions; branch_r, branch_x, branch_b (l,) pu on base_mva; branch_tap
+    (l,) off-nominal ratio on the from side, 1 for a line; branch_shift_deg (l,); branch_is_transformer (l,);
     branch_rating_mva (l,) continuous rating.
     unit_bus (g,) bus positions; unit_p_min_mw, unit_p_max_mw (g,), both 0 for a condenser; unit_q_min_mvar,
-    unit_q_max_mvar (g,); unit_cost_per_mwh (g,); unit_voltage_pu (g,) set-point; unit_scheduled_mw (g,) dispatch
-    printed in the case; unit_inertia_s (g,) H on p_max; unit_droop_pu (g,); unit_ramp_mw_per_min (g,).
+    unit_q_max_mvar (g,); unit_cost_per_mwh (g,); unit_voltage_pu (g,) set-point; unit_scheduled_mw (g,)
+    dispatch printed in the case; unit_inertia_s (g,) H on p_max; unit_droop_pu (g,); unit_ramp_mw_per_min
+    (g,).
     assumptions: one sentence for each number that the case itself does not give.
     """
 
@@ -179,7 +180,9 @@ def _ieee118(name: str) -> GridCase:
     for branch, mva in RAISED_118_MVA.items():
         rating[case.branch_name.index(branch)] = mva
     raised = ", ".join(f"{branch} to {mva:g}" for branch, mva in RAISED_118_MVA.items())
-    kept = tuple(a for a in case.assumptions if not a.startswith(("Branch ratings", "Units whose", "Cost per")))
+    kept = tuple(
+        a for a in case.assumptions if not a.startswith(("Branch ratings", "Units whose", "Cost per"))
+    )
     return replace(
         case,
         branch_rating_mva=rating,
@@ -199,7 +202,9 @@ def _ieee118(name: str) -> GridCase:
 def _traits_39(raw: sources.RawCase) -> UnitTraits:
     inertia = np.array([INERTIA_39_MW_S[int(raw.bus_name[b])] for b in raw.unit_bus], dtype=np.float64)
     return traits_from_inertia(
-        raw.unit_p_max_mw, inertia, "Inertia of the New England machines: Pai 1989 (H on 100 MVA, bus 39: 500 s)."
+        raw.unit_p_max_mw,
+        inertia,
+        "Inertia of the New England machines: Pai 1989 (H on 100 MVA, bus 39: 500 s).",
     )
 
 

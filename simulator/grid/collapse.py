@@ -1,4 +1,4 @@
-"""What happens in an island whose power flow has no solution: shed where the voltage fails, then black out that part.
+"""An island whose power flow has no solution: shed where the voltage fails, then black out that part.
 
 The failing part is found at the last solvable state on the way from no load to the demand: scale loads and
 units together, bisect the largest solvable factor, and take the buses around the one whose voltage fell most
@@ -68,7 +68,9 @@ def relieve(
         if lost.size:
             for i in lost:
                 flow.drop_unit(int(i))
-            steps.append(Relief("out_of_step", int(case.unit_bus[lost[0]]), _NO, _NO, lost, "voltage_collapse"))
+            steps.append(
+                Relief("out_of_step", int(case.unit_bus[lost[0]]), _NO, _NO, lost, "voltage_collapse")
+            )
             if not _has_source(flow, solver):
                 break
             if _solves(solver, feeders, demand):
@@ -89,7 +91,7 @@ def relieve(
         steps.append(Relief("collapse", seed, loads, blocks, _NO, "voltage_collapse"))
         if _solves(solver, feeders, demand):
             return steps
-    steps.append(_blackout(case, flow, solver, island, feeders))
+    steps.append(blackout(flow, island, feeders))
     return steps
 
 
@@ -100,10 +102,12 @@ def _has_source(flow: PowerFlow, solver: IslandSolver) -> bool:
     return bool((solver.unit & flow.unit_on & flow.participates).any())
 
 
-def _blackout(case: GridCase, flow: PowerFlow, solver: IslandSolver, island: int, feeders: Feeders) -> Relief:
+def blackout(flow: PowerFlow, island: int, feeders: Feeders) -> Relief:
+    """Give an island up: all its feeders open, all its units go off."""
+    solver = flow.islands[island]
     loads = np.flatnonzero(solver.load)
     blocks = feeders.shed(loads, BLOCKS, "voltage_collapse")
-    units = np.flatnonzero(solver.unit & (case.unit_p_max_mw > 0.0))
+    units = np.flatnonzero(solver.unit)
     flow.kill_island(island)
     bus = int(np.flatnonzero(solver.bus)[0])
     return Relief("blackout", bus, loads, blocks, units, "voltage_collapse")

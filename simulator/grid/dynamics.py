@@ -16,6 +16,17 @@ Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
+def unit_limits_hz(case: GridCase, protection: ProtectionSettings) -> Floats:
+    """(g, limits) frequency settings of every unit, under-frequency first; the spread is applied here."""
+    limits = np.array([hz for hz, _ in protection.unit_low_hz + protection.unit_high_hz], dtype=np.float64)
+    delay_s = np.array([delay for _, delay in protection.unit_low_hz + protection.unit_high_hz])
+    instant = (np.arange(len(limits)) >= len(protection.unit_low_hz)) & (delay_s == 0.0)
+    able = case.unit_p_max_mw > 0.0
+    rank = np.cumsum(able) - 1
+    later = protection.unit_high_spread_hz * np.maximum(rank, 0) / max(int(able.sum()) - 1, 1)
+    return np.asarray(limits + np.where(instant, later[:, np.newaxis], 0.0))
+
+
 class FrequencyDynamics:
     """State between two power flows: units (g,), islands (up to one per bus), frequency relays.
 
@@ -54,7 +65,7 @@ class FrequencyDynamics:
             np.ones(g),
             np.zeros((g, len(limits))),
             np.zeros(g, dtype=np.bool_),
-            np.array([limit for limit, _ in limits]),
+            unit_limits_hz(case, protection),
             np.array([delay for _, delay in limits]),
             len(protection.unit_low_hz),
         )
@@ -75,6 +86,24 @@ class FrequencyDynamics:
     def participation(self) -> Floats:
         """(g,) stored energy H S in MW s: how an imbalance falls on the units at its first instant."""
         return self._energy_mw_s
+
+    def within_limits(self, unit_mw: Floats) -> Floats:
+        """``unit_mw`` (g,) within the limits of the units that are on; what that takes from some goes to the
+        others of the same island, in proportion to their room."""
+        units = self.units
+        output = np.where(units.island >= 0, np.clip(unit_mw, units.low, units.high), 0.0)
+        for k in range(self._n_islands):
+            own = units.island == k
+            missing = float((unit_mw[own] - output[own]).sum())
+            limit = units.high[own] if missing > 0.0 else units.low[own]
+            room = limit - output[own]
+            if room.any():
+                output[own] += room * min(1.0, missing / float(room.sum()))
+        return output
+
+    def holds_off_units(self, unit_on: Flags) -> bool:
+        """Whether a unit that is off still counts in an island."""
+        return bool(((self.units.island >= 0) & ~unit_on).any())
 
     def settle(self, unit_mw: Floats) -> None:
         """Put every unit in steady state at ``unit_mw`` (g,), every island at nominal frequency."""
@@ -102,9 +131,10 @@ class FrequencyDynamics:
         for state in (units.setpoint, units.reference, units.valve, units.reheat, units.power):
             state[off] = 0.0
         self.relays.timer_s[off] = 0.0
+        self.loads.timer_s[self.loads.island < 0] = 0.0
 
     def balance(self, load_mw: Floats, losses_mw: Floats) -> None:
-        """Take connected demand at nominal frequency per load (d,) and losses per island after a power flow."""
+        """Take connected demand at nominal frequency per load (d,), and losses per island, MW."""
         n, live = self._n_islands, self.loads.island >= 0
         self.islands.load_mw[:n] = np.bincount(self.loads.island[live], weights=load_mw[live], minlength=n)
         self.islands.losses_mw[:n] = losses_mw

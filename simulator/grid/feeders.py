@@ -40,7 +40,15 @@ class Feeders:
 
     def opened_by(self, cause: ShedCause) -> Index:
         """(d,) feeders that ``cause`` opened."""
-        return self._opened[CAUSES.index(cause)]
+        return np.asarray(self._opened[CAUSES.index(cause)])
+
+    def can_shed(self) -> NDArray[np.bool_]:
+        """(d,) True where a relay would find a feeder to open."""
+        return np.asarray(self._consumes & (self.closed_blocks() > 0))
+
+    def restore(self, loads: Index, cause: ShedCause) -> None:
+        """Close what ``cause`` opened at each of ``loads`` (positions)."""
+        self._opened[CAUSES.index(cause), loads] = 0
 
     def shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
         """Open up to ``blocks`` feeders at each of ``loads`` (positions); returns how many opened at each."""

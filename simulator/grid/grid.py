@@ -1,50 +1,38 @@
-"""The grid in time: demand and set-points in, true voltages, flows, frequencies and what tripped out.
-
-In calm one power flow closes each ``advance``. After anything acted, the compiled swing and the relays run
-to the next trip, each at its own time, with a power flow after every change and at least every
-``DynamicsSettings.resolve_s``.
-"""
+"""The true grid: power flow, frequency and protection between one scan and the next."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.collapse import Demand, Relief, relieve
+from simulator.grid.collapse import Demand, relieve
 from simulator.grid.dynamics import FrequencyDynamics
+from simulator.grid.events import EventLog, GridEvent
 from simulator.grid.feeders import BLOCKS, Feeders, ShedCause
-from simulator.grid.powerflow import DEAD, PowerFlow
+from simulator.grid.powerflow import DEAD, Attempt, PowerFlow
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
-from simulator.grid.relays import LowRelays, OverloadRelays
-from streams.messages import EventKind
+from simulator.grid.scheme import ProtectionScheme
+from simulator.grid.state import GridState, checked, split_parts
+from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-MAX_RELIEFS = 20
+SETTLE_ROUNDS = 8
+SETTLED_MW = 1e-4
 
 
-class GridEvent(NamedTuple):
-    """Something that happened at ``t_s``; the plant adds producer and exchange."""
+class Grid(GridState):
+    """The grid in motion; what can be read of it is in ``GridState``.
 
-    t_s: float
-    kind: EventKind
-    element: str
-    cause: str
-    value: float
-    unit: str
-
-
-class Grid:
-    """True state of one grid. n buses, l branches, g units, d loads, in the case's order.
-
-    initial_dispatch_mw: (g,); losses are added by participation, so that the run starts in steady state.
-    Raises BadInput for settings that are not allowed.
-    load_demand_mw, load_served_mw (d,); unit_power_mw (g,) electrical; bus_voltage_pu (n,), 0 where dead;
-    bus_frequency_hz (n,), NaN where dead; branch_flow_from_mw, branch_loading_pu (l,); losses_mw.
+    Between two power flows currents and voltages are constant, frequency is not. In calm one ``advance`` is one
+    power flow, at its end; after a disturbance there is one at every trip and at least one per
+    ``DynamicsSettings.resolve_s``. Electrical output is mechanical power plus the unit's inertial share of the
+    island's imbalance. Reactive limits of units are not enforced. Not thread-safe.
     """
 
     def __init__(
@@ -53,272 +41,224 @@ class Grid:
         initial_dispatch_mw: Floats,
         protection: ProtectionSettings | None = None,
         dynamics: DynamicsSettings | None = None,
+        load_mw: Floats | None = None,
+        load_mvar: Floats | None = None,
     ) -> None:
+        """Start in steady state at nominal frequency at t = 0.
+
+        initial_dispatch_mw (g,): units make good the losses in proportion to their headroom.
+        load_mw, load_mvar (d,): initial demand, that of the case by default.
+        Raises BadInput for wrong lengths, non-finite values or settings out of range.
+        """
         protection, dynamics = protection or ProtectionSettings(), dynamics or DynamicsSettings()
         protection.check()
         dynamics.check()
-        self._case, self._settings, self._uvls_steps = case, dynamics, protection.uvls_max_steps
-        self._dynamics = FrequencyDynamics(case, protection, dynamics)
-        self._flow = PowerFlow(case, self._dynamics.participation)
-        self.feeders = Feeders(case.load_mw)
-        self._overload = OverloadRelays(len(case.branch_name), protection)
-        self._uvls = LowRelays(len(case.load_bus), ((protection.uvls_pu, protection.uvls_delay_s),))
-        self._unit_low = LowRelays(len(case.unit_name), protection.unit_low_pu)
-        self._load_of_bus = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
-        self._events: list[GridEvent] = []
-        self._calm_at_s = 0.0
-        self.t_s = 0.0
-        self.load_demand_mw: Floats = case.load_mw.copy()
-        self._demand_mvar: Floats = case.load_mvar.copy()
-        self._dynamics.settle(np.asarray(initial_dispatch_mw, dtype=np.float64))
-        self._regroup(np.full(len(case.bus_name), case.nominal_hz))
-        self._started = False
+        self._settings = dynamics
+        self._demand_mw = checked("load_mw", case.load_mw if load_mw is None else load_mw, case.load_mw)
+        mvar = case.load_mvar if load_mvar is None else load_mvar
+        self._demand_mvar = checked("load_mvar", mvar, case.load_mw)
+        feeders, motion = Feeders(case.load_mw), FrequencyDynamics(case, protection, dynamics)
+        super().__init__(case, PowerFlow(case, motion.participation), feeders, motion)
+        self.relays = ProtectionScheme(case, protection)
+        self._log = EventLog(case)
+        self._disturbed_until_s = -math.inf
+        self._motion.regroup(self._flow.bus_island, self._flow.unit_on, self._hz)
+        self.settle(checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
 
-    # Inputs
+    # --- inputs -------------------------------------------------------------------------------------------
 
     def set_demand(self, load_mw: Floats, load_mvar: Floats) -> None:
-        """Demand of every load (d,) at nominal frequency from now on."""
-        self.load_demand_mw, self._demand_mvar = load_mw, load_mvar
+        """Demand of every load (d,) at nominal frequency, MW and Mvar, from now on; shed feeders stay open.
+
+        Raises BadInput for wrong lengths or non-finite values.
+        """
+        self._demand_mw = checked("load_mw", load_mw, self.case.load_mw)
+        self._demand_mvar = checked("load_mvar", load_mvar, self.case.load_mw)
 
     def set_setpoints(self, power_mw: Floats) -> None:
-        """Set-points (g,) MW from now on; NaN keeps the last one."""
-        given = ~np.isnan(power_mw) & self._flow.unit_on
-        self._dynamics.units.setpoint[given] = power_mw[given]
+        """Set-points of the units (g,), MW; NaN keeps the old one. Clipped to each unit's present limits.
 
-    def set_unit_limit(self, unit: int, p_max_mw: float) -> None:
-        """Bound a unit's output, as a loss of cooling does; at least its minimum, at most its capacity."""
-        low, high = self._case.unit_p_min_mw[unit], self._case.unit_p_max_mw[unit]
-        self._dynamics.units.high[unit] = min(max(p_max_mw, low), high)
+        Raises BadInput for a wrong length or an infinite value.
+        """
+        wanted = np.asarray(power_mw, dtype=np.float64)
+        units = self._motion.units
+        if wanted.shape != units.setpoint.shape or np.isinf(wanted).any():
+            raise BadInput("set-points", wanted.shape, f"{units.setpoint.shape}, finite or NaN")
+        new = np.where(np.isnan(wanted), units.setpoint, np.clip(wanted, units.low, units.high))
+        units.setpoint[:] = np.where(units.island >= 0, new, 0.0)
 
-    def open_branch(self, branch: int, cause: str) -> None:
-        """Open a branch by hand; counts as an event, not as a trip by a relay."""
-        if not self._flow.closed[branch]:
-            return
-        self._flow.open_branch(branch)
-        self._overload.reset(branch)
-        self._event("switch", self._case.branch_name[branch], cause, 0.0, "closed")
-        self._disturbed()
+    def set_unit_limit(self, i: int, p_max_mw: float) -> None:
+        """Derate unit i to ``p_max_mw`` (0 to its capacity): the governor takes it there at once."""
+        case, units = self.case, self._motion.units
+        units.high[i] = min(max(float(p_max_mw), 0.0), case.unit_p_max_mw[i])
+        units.low[i] = min(case.unit_p_min_mw[i], units.high[i])
+        units.setpoint[i] = min(units.setpoint[i], units.high[i])
+        units.reference[i] = min(units.reference[i], units.high[i])
 
-    def close_branch(self, branch: int) -> None:
-        """Close a branch; islands on its two sides are joined at their inertia-weighted mean frequency."""
-        if self._flow.closed[branch]:
-            return
-        self._flow.close_branch(branch)
-        self._overload.reset(branch)
-        self._event("switch", self._case.branch_name[branch], "closed", 1.0, "closed")
-        self._disturbed()
+    def open_branch(self, i: int, cause: str) -> None:
+        """Open branch i now; the event comes with the next ``advance``. No effect if open."""
+        if self._flow.closed[i]:
+            self._open(i, cause)
+            self._solve_after_action()
 
-    # Time
+    def close_branch(self, i: int) -> None:
+        """Close branch i now, without a synchronism check. Shed load and dropped units do not come back."""
+        if not self._flow.closed[i]:
+            self.relays.overload.reset(i)
+            self._flow.close_branch(i)
+            self._solve_after_action()
+
+    def trip_unit(self, i: int, cause: str) -> None:
+        """Take unit i off now. No effect if off."""
+        if self._flow.unit_on[i]:
+            self._drop(i, cause)
+            self._solve_after_action()
+
+    def shed_load(self, bus_name: str, blocks: int, cause: ShedCause = "planned") -> float:
+        """Open up to ``blocks`` feeders (of 20) at a bus now; returns MW of demand behind them.
+
+        Raises BadInput for a bus without load.
+        """
+        loads = np.array([self.load_index(bus_name)])
+        opened = self._shed(loads, blocks, cause)
+        self._solve_after_action()
+        return float(opened[0] * self._demand_mw[loads[0]] / BLOCKS)
+
+    # --- time ---------------------------------------------------------------------------------------------
 
     def advance(self, until_s: float) -> list[GridEvent]:
-        """Go on to ``until_s`` and return what happened since the last call, in order of time."""
-        if not self._started:
-            self._start()
+        """Run to ``until_s``; returns what happened since the last call, each event at its own time.
+
+        Raises BadInput where ``until_s`` lies in the past.
+        """
+        if not until_s >= self.t_s:
+            raise BadInput("advance until_s", until_s, f"{self.t_s} or later")
         while self.t_s < until_s:
-            self._run_to_next(until_s)
-        events, self._events = self._events, []
-        return events
+            self._segment(until_s)
+        return self._log.take()
 
-    def _start(self) -> None:
-        """Steady state at t = 0: units take the losses they have been left."""
-        self._started = True
-        self._solve()
-        self._dynamics.settle(np.clip(self._flow.unit_mw, 0.0, self._case.unit_p_max_mw))
-        self._solve()
+    def settle(self, unit_mw: Floats | None = None) -> None:
+        """Put the grid in steady state at the present demand: units from ``unit_mw`` (g,) or present output."""
+        units = self._motion.units
+        power = np.clip(self._flow.unit_mw if unit_mw is None else unit_mw, units.low, units.high)
+        self._motion.settle(np.where(units.island >= 0, power, 0.0))
+        for _ in range(SETTLE_ROUNDS):
+            self._solve()
+            missing = self._flow.unit_mw - units.power
+            if np.abs(missing).sum() < SETTLED_MW:
+                break
+            self._motion.settle(self._shared(missing))
 
-    def _run_to_next(self, until_s: float) -> None:
-        """Sub-step to the next action or power flow, and solve."""
-        self._dynamics.balance(self._connected_mw(), self._flow.island_losses_mw())
+    def _shared(self, missing_mw: Floats) -> Floats:
+        """Present mechanical power plus each island's missing MW, by headroom of its units."""
+        units = self._motion.units
+        power = units.power.copy()
+        for k in range(self.n_islands):
+            own = units.island == k
+            gap = missing_mw[own].sum()
+            room = (units.high - power)[own] if gap > 0.0 else (power - units.low)[own]
+            if room.sum() > 0.0:
+                power[own] += room * max(min(gap / room.sum(), 1.0), -1.0)
+        return power
+
+    def _segment(self, until_s: float) -> None:
+        """To the next power flow: the first trip, the next one due while disturbed, or ``until_s``."""
+        self._motion.balance(self._demand_mw * self._feeders.served_share(), self._losses_mw)
+        self.relays.measure(self._flow, self.bus_voltage_pu, self._feeders)
         span = until_s - self.t_s
-        if self.t_s < self._calm_at_s:
+        if self.t_s < self._disturbed_until_s:
             span = min(span, self._settings.resolve_s)
-        relays = (self._overload.time_to_trip(), self._uvls.time_to_act(), self._unit_low.time_to_act())
-        passed = self._dynamics.run(min(span, *relays))
-        # Whole spans land on the caller's time exactly.
-        self.t_s = until_s if passed >= until_s - self.t_s else self.t_s + passed
-        tripping = self._overload.advance(passed)
-        shedding, failing = self._uvls.advance(passed), self._unit_low.advance(passed)
-        if tripping or shedding or failing or self._frequency_acted():
-            self._act()
+        span = min(span, self.relays.time_to_act())
+        elapsed = self._motion.run(span)
+        reached = self.t_s + elapsed
+        # Land on the scan exactly; a remainder below a nanosecond would be a segment of its own.
+        self.t_s = until_s if until_s - reached < 1e-9 else reached
+        self._log.t_s = self.t_s
+        acted = self.relays.advance(elapsed)
+        acted = bool(acted or self._motion.loads.acts.any() or self._motion.relays.trips.any())
+        if acted:
+            self._apply()
         self._solve()
 
-    def _frequency_acted(self) -> bool:
-        return bool(self._dynamics.loads.acts.any() or self._dynamics.relays.trips.any())
+    def _apply(self) -> None:
+        """Do what the relays ordered at this instant: branches, units, then load."""
+        self._disturbed_until_s = self.t_s + self._settings.calm_after_s
+        relays, motion = self.relays, self._motion
+        for i in np.flatnonzero(relays.overload.trips & self._flow.closed):
+            self._open(int(i), "overload")
+        for trips, cause in ((motion.relays.trips, "frequency"), (relays.unit_low.acts, "under_voltage")):
+            for i in np.flatnonzero(trips & self._flow.unit_on):
+                self._drop(int(i), cause)
+        self._shed(np.flatnonzero(motion.loads.acts), 1, "ufls")
+        self._shed(np.flatnonzero(relays.uvls.acts), 1, "uvls")
+        relays.uvls.restart(relays.uvls.acts)
 
-    def _act(self) -> None:
-        """Carry out what the relays ordered."""
-        self._disturbed()
-        for i in np.flatnonzero(self._overload.trips):
-            branch = int(i)
-            loading = float(self.branch_loading_pu[branch])
-            self._flow.open_branch(branch)
-            self._overload.reset(branch)
-            self._event("line_trip", self._case.branch_name[branch], "overload", loading, "pu of rating")
-        for i in np.flatnonzero(self._dynamics.relays.trips & self._flow.unit_on):
-            self._trip_unit(int(i), "frequency")
-        for i in np.flatnonzero(self._unit_low.acts & self._flow.unit_on):
-            self._trip_unit(int(i), "voltage")
-        self._shed(np.flatnonzero(self._dynamics.loads.acts), 1, "ufls")
-        low = self._uvls.acts
-        self._shed(np.flatnonzero(low & (self.feeders.opened_by("uvls") < self._uvls_steps)), 1, "uvls")
-        self._uvls.restart(low)
+    def _open(self, i: int, cause: str) -> None:
+        self._log.line_trip(i, cause, self._flow.flows.loading[i])
+        self.relays.overload.reset(i)
+        self._flow.open_branch(i)
 
-    def _trip_unit(self, unit: int, cause: str) -> None:
-        output = float(self._flow.unit_mw[unit])
-        self._flow.drop_unit(unit)
-        self._unit_low.restart(np.arange(len(self._case.unit_name)) == unit)
-        self._event("generator_trip", self._case.unit_name[unit], cause, output, "MW")
+    def _drop(self, i: int, cause: str) -> None:
+        self._log.generator_trip(i, cause, self._flow.unit_mw[i])
+        self._flow.drop_unit(i)
 
-    def _shed(self, loads: NDArray[np.int64], blocks: int, cause: ShedCause) -> None:
-        opened = self.feeders.shed(loads, blocks, cause)
-        self._report_shed(loads, opened, cause)
+    def _shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
+        opened = self._feeders.shed(loads, blocks, cause)
+        self._log.load_shed(loads, opened, cause, self._demand_mw)
+        return opened
 
-    def _report_shed(self, loads: NDArray[np.int64], opened: NDArray[np.int64], cause: ShedCause) -> None:
-        for load, count in zip(loads, opened, strict=True):
-            if count:
-                bus = self._case.bus_name[self._case.load_bus[load]]
-                self._event("load_shed", bus, cause, float(count * self.load_demand_mw[load] / BLOCKS), "MW")
+    def _solve_after_action(self) -> None:
+        self._disturbed_until_s = self.t_s + self._settings.calm_after_s
+        self._log.t_s = self.t_s
+        self._solve()
 
-    # Solving
+    # --- power flow ---------------------------------------------------------------------------------------
 
     def _solve(self) -> None:
-        """Power flow of every island; where there is none, relieve until there is."""
-        for _ in range(MAX_RELIEFS):
-            before = self.bus_frequency_hz if self._started else None
-            if self._flow.update_topology() or len(self._flow.islands) != self._islands_seen:
-                self._regroup(before)
-            factor = self._dynamics.damping_factor(self._flow.bus_island) * self.feeders.served_share()
-            attempts = self._flow.solve(
-                self.load_demand_mw * factor, self._demand_mvar * factor, self._dynamics.units.power
-            )
-            failed = [attempt.island for attempt in attempts if attempt.start == "none"]
-            if not failed:
+        """Power flow of every island; relieves those without a solution until all have one or are dead."""
+        while True:
+            self._follow_topology()
+            served = self._feeders.served_share()
+            active = self._demand_mw * served * self._motion.damping_factor(self._flow.bus_island)
+            attempts = self._flow.solve(active, self._demand_mvar * served, self._motion.units.power)
+            self.n_solves += 1
+            if not self._relieved(attempts):
                 break
-            self._relieve(failed[0], factor)
-        self._measure()
-
-    def _relieve(self, island: int, factor: Floats) -> None:
-        served = np.maximum(self.feeders.served_share(), 1e-12)
-        demand = Demand(
-            self.load_demand_mw * factor / served,
-            self._demand_mvar * factor / served,
-            self._dynamics.units.power.copy(),
+        self._losses_mw = self._flow.island_losses_mw()
+        energised = self._flow.bus_island[self.case.load_bus] != DEAD
+        self._take_solution(
+            np.where(energised, active, 0.0), np.where(energised, self._demand_mvar * served, 0.0)
         )
-        on = self._flow.unit_on.copy()
-        where = self._case.bus_name[int(np.flatnonzero(self._flow.islands[island].bus)[0])]
-        self._event("solver", where, "no power flow solution", float(island), "island")
-        self._disturbed()
-        steps = relieve(self._case, self._flow, island, self.feeders, demand, self._uvls_steps)
-        for step in steps:
-            self._note_relief(step, on)
 
-    def _note_relief(self, step: Relief, on: Flags) -> None:
-        bus = self._case.bus_name[step.bus]
-        for i in step.units:
-            if on[i]:
-                output = float(self._dynamics.units.power[i])
-                self._event("generator_trip", self._case.unit_name[int(i)], step.kind, output, "MW")
-        if step.kind in ("collapse", "blackout"):
-            lost = float((step.blocks * self.load_demand_mw[step.loads]).sum() / BLOCKS)
-            self._event("voltage_collapse", bus, step.kind, lost, "MW")
-        self._report_shed(step.loads, step.blocks, step.cause)
+    def _relieved(self, attempts: list[Attempt]) -> bool:
+        """Report other than warm starts; relieve islands without solution. True if there was one."""
+        failed = False
+        for attempt in attempts:
+            if attempt.start == "warm":
+                continue
+            bus = int(np.flatnonzero(self._flow.islands[attempt.island].bus)[0])
+            self._log.solver(bus, attempt.start)
+            if attempt.start == "none":
+                failed = True
+                self._relieve(attempt.island)
+        return failed
 
-    def _regroup(self, bus_hz: Floats | None) -> None:
-        """Follow new islands: frequencies, dead loads."""
-        nominal = self._case.nominal_hz
-        hz = np.full(len(self._case.bus_name), nominal) if bus_hz is None else np.nan_to_num(bus_hz, nan=nominal)
-        island = self._flow.bus_island
-        self._islands_seen = len(self._flow.islands)
-        self._dynamics.regroup(island, self._flow.unit_on, hz)
-        dead = np.flatnonzero((island[self._case.load_bus] == DEAD) & (self.feeders.closed_blocks() > 0))
-        self._shed(dead, BLOCKS, "island")
-        if self._islands_seen != 1:
-            sizes = [float(solver.bus.sum()) for solver in self._flow.islands]
-            self._event("island", f"{len(sizes)} islands", "topology", max(sizes, default=0.0), "buses")
+    def _relieve(self, island: int) -> None:
+        self._disturbed_until_s = self.t_s + self._settings.calm_after_s
+        power = self._motion.units.power
+        demand = Demand(self._demand_mw, self._demand_mvar, power)
+        for step in relieve(self.case, self._flow, island, self._feeders, demand, self.relays.uvls_max_steps):
+            self._log.relief(step, self._demand_mw, power)
 
-    def _measure(self) -> None:
-        """Let relays see the new state."""
-        case, flow = self._case, self._flow
-        self._overload.measure(self.branch_loading_pu)
-        voltage = self.bus_voltage_pu
-        self._uvls.measure(voltage[case.load_bus], flow.bus_island[case.load_bus] != DEAD)
-        self._unit_low.measure(voltage[case.unit_bus], flow.unit_on & (flow.bus_island[case.unit_bus] != DEAD))
-
-    def _connected_mw(self) -> Floats:
-        return np.asarray(self.load_demand_mw * self.feeders.served_share())
-
-    def _disturbed(self) -> None:
-        self._calm_at_s = self.t_s + self._settings.calm_after_s
-
-    def _event(self, kind: EventKind, element: str, cause: str, value: float, unit: str) -> None:
-        self._events.append(GridEvent(self.t_s, kind, element, cause, value, unit))
-
-    # True state
-
-    @property
-    def load_served_mw(self) -> Floats:
-        """(d,) what loads draw, frequency dependence included."""
-        factor = self._dynamics.damping_factor(self._flow.bus_island)
-        return np.asarray(self._connected_mw() * factor)
-
-    @property
-    def load_shed_mw(self) -> Floats:
-        """(d,) demand behind opened feeders."""
-        return np.asarray(self.load_demand_mw * (1.0 - self.feeders.served_share()))
-
-    @property
-    def shed_mw_by_cause(self) -> dict[str, float]:
-        """Present demand behind opened feeders, by cause."""
-        return self.feeders.shed_mw(self.load_demand_mw)
-
-    @property
-    def unit_power_mw(self) -> Floats:
-        """(g,) electrical output."""
-        return self._flow.unit_mw
-
-    @property
-    def unit_on(self) -> Flags:
-        """(g,) synchronised."""
-        return self._flow.unit_on
-
-    @property
-    def bus_voltage_pu(self) -> Floats:
-        """(n,) voltage magnitude."""
-        return np.abs(self._flow.voltage)
-
-    @property
-    def bus_energised(self) -> Flags:
-        """(n,) True where alive."""
-        return np.asarray(self._flow.bus_island != DEAD)
-
-    @property
-    def bus_frequency_hz(self) -> Floats:
-        """(n,) frequency, NaN where dead."""
-        hz = self._dynamics.bus_hz(self._flow.bus_island)
-        return np.where(self.bus_energised, hz, np.nan)
-
-    @property
-    def branch_flow_from_mw(self) -> Floats:
-        """(l,) active power entering at the from side."""
-        return np.asarray(self._flow.flows.from_mva.real)
-
-    @property
-    def branch_loading_pu(self) -> Floats:
-        """(l,) larger end current over rating."""
-        return self._flow.flows.loading
-
-    @property
-    def branch_closed(self) -> Flags:
-        """(l,) switch status."""
-        return self._flow.closed
-
-    @property
-    def losses_mw(self) -> float:
-        """Branch losses and shunt draw of all islands."""
-        return float(self._flow.island_losses_mw().sum())
-
-    def feeder_alive(self, bus: str, block: int) -> bool:
-        """Whether feeder ``block`` (0 to BLOCKS - 1, 0 is shed first) of a load bus is live. Raises KeyError."""
-        load = self._load_of_bus[bus]
-        alive = self._flow.bus_island[self._case.load_bus[load]] != DEAD
-        return bool(alive) and self.feeders.alive(load, block)
+    def _follow_topology(self) -> None:
+        """Rebuild islands after switching; load and frequency follow."""
+        before = self._flow.bus_island.copy()
+        hz = self._motion.bus_hz(before)
+        rebuilt = self._flow.update_topology()
+        if rebuilt:
+            for part in split_parts(before, self._flow.bus_island, self._flow.raw_part):
+                self._log.island(part.first_bus, part.alive, part.n_buses)
+            dead = np.flatnonzero(self._flow.bus_island[self.case.load_bus] == DEAD)
+            self._shed(dead, BLOCKS, "island")
+        if rebuilt or (self._motion.units.island >= 0).sum() != self._flow.sources_on():
+            self._motion.regroup(self._flow.bus_island, self._flow.unit_on, hz)

@@ -57,8 +57,8 @@ class LoadRelays(NamedTuple):
 
 
 class UnitRelays(NamedTuple):
-    """Frequency relays per unit: gain (g,), timer_s (g, limits), trips (g,) set by the kernel. limit_hz,
-    delay_s (limits,): the first ``n_low`` are under-frequency, the others over-frequency."""
+    """Frequency relays per unit: gain (g,), timer_s (g, limits), trips (g,) set by the kernel. limit_hz
+    (g, limits), delay_s (limits,): the first ``n_low`` are under-frequency, the others over-frequency."""
 
     gain: Floats
     timer_s: Floats
@@ -72,6 +72,8 @@ class UnitRelays(NamedTuple):
 def move_units(units: Units, hz: Floats, nominal_hz: float, step_s: float, lags: Floats) -> None:
     """One sub-step of every unit: ramp, droop governor with limits, valve lag, reheat turbine.
 
+    The ramp aims within the limits, so that no set-point winds it up.
+
     lags: (valve decay exp(-step/T_valve), reheat decay exp(-step/T_reheat), high-pressure share): exact for
     inputs held over the sub-step.
     """
@@ -81,7 +83,7 @@ def move_units(units: Units, hz: Floats, nominal_hz: float, step_s: float, lags:
             units.power[i] = 0.0
             continue
         reach = units.ramp_mw_per_s[i] * step_s
-        gap = units.setpoint[i] - units.reference[i]
+        gap = min(max(units.setpoint[i], units.low[i]), units.high[i]) - units.reference[i]
         units.reference[i] += min(max(gap, -reach), reach)
         wanted = units.reference[i] - units.droop_mw_per_hz[i] * (hz[units.island[i]] - nominal_hz)
         wanted = min(max(wanted, units.low[i]), units.high[i])
@@ -134,8 +136,9 @@ def watch_units(relays: UnitRelays, units: Units, hz: Floats, step_s: float) -> 
         if units.island[i] < 0:
             continue
         seen = hz[units.island[i]] * relays.gain[i]
-        for j in range(len(relays.limit_hz)):
-            beyond = seen <= relays.limit_hz[j] if j < relays.n_low else seen >= relays.limit_hz[j]
+        for j in range(len(relays.delay_s)):
+            limit_hz = relays.limit_hz[i, j]
+            beyond = seen <= limit_hz if j < relays.n_low else seen >= limit_hz
             if not beyond:
                 relays.timer_s[i, j] = 0.0
                 continue
@@ -189,13 +192,15 @@ def run_frequency(
 def quiet_band(loads: LoadRelays, relays: UnitRelays, stages_hz: Floats) -> tuple[float, float]:
     """Island frequencies, Hz, strictly between which no frequency relay picks up, whatever its gain."""
     low_hz, high_hz = 0.0, np.inf
+    if (loads.gain <= 0.0).any() or (relays.gain <= 0.0).any():
+        return np.inf, np.inf
     if len(stages_hz) > 0:
         for i in range(len(loads.gain)):
             low_hz = max(low_hz, stages_hz[0] / loads.gain[i])
-    for j in range(len(relays.limit_hz)):
+    for j in range(len(relays.delay_s)):
         for i in range(len(relays.gain)):
             if j < relays.n_low:
-                low_hz = max(low_hz, relays.limit_hz[j] / relays.gain[i])
+                low_hz = max(low_hz, relays.limit_hz[i, j] / relays.gain[i])
             else:
-                high_hz = min(high_hz, relays.limit_hz[j] / relays.gain[i])
+                high_hz = min(high_hz, relays.limit_hz[i, j] / relays.gain[i])
     return low_hz, high_hz

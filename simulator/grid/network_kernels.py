@@ -62,7 +62,7 @@ def connected_parts(n_bus: int, start: Index, end: Index, closed: Flags) -> Inde
 def branch_flows(
     voltage: Complexes, adm: Admittance, closed: Flags, rating_mva: Floats, base_mva: float, out: Flows
 ) -> None:
-    """Fill ``out`` for complex bus voltages (n,) pu; branches that are open or at a dead bus carry nothing."""
+    """Fill ``out`` for complex bus voltages (n,) pu; open branches and those at a dead bus carry nothing."""
     for i in range(len(adm.start)):
         u, w = voltage[adm.start[i]], voltage[adm.end[i]]
         if not closed[i] or u == 0.0 or w == 0.0:

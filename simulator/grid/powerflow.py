@@ -31,22 +31,20 @@ def branch_admittance(case: GridCase) -> Admittance:
     series = 1.0 / (case.branch_r + 1j * case.branch_x)
     tap = case.branch_tap * np.exp(1j * np.radians(case.branch_shift_deg))
     own = series + 0.5j * case.branch_b
-    return Admittance(
-        np.ascontiguousarray(case.branch_from),
-        np.ascontiguousarray(case.branch_to),
-        own / np.abs(tap) ** 2,
-        -series / np.conj(tap),
-        -series / tap,
-        own,
-    )
+    yff: Complexes = own / np.abs(tap) ** 2
+    yft: Complexes = np.asarray(-series / np.conj(tap), dtype=np.complex128)
+    ytf: Complexes = np.asarray(-series / tap, dtype=np.complex128)
+    start, end = np.ascontiguousarray(case.branch_from), np.ascontiguousarray(case.branch_to)
+    return Admittance(start, end, yff, yft, ytf, own)
 
 
 class PowerFlow:
     """True state of the network after the last ``solve``.
 
-    closed (l,), unit_on (g,): status, changed only through the methods. bus_island (n,): position in
-    ``islands`` or DEAD. participation (g,): how units share an island's imbalance; a part of the grid is alive
-    while it holds a unit that is on and participates.
+    closed (l,), unit_on (g,): status, changed only through the methods; changed: since the last
+    ``update_topology``. bus_island (n,): position in ``islands`` or DEAD. participation (g,): how units share
+    an island's imbalance; a part of the grid is alive while it holds a unit that is on and participates.
+    raw_part (n,): connected part of every bus, dead ones too, by its first bus.
     voltage (n,): complex pu, 0 where dead; flows: see ``Flows``; unit_mw, unit_mvar (g,): electrical output;
     shunt_mw (n,): active power that bus shunts draw.
     """
@@ -72,7 +70,7 @@ class PowerFlow:
         self.unit_mw, self.unit_mvar = np.zeros(g), np.zeros(g)
         self.shunt_mw = np.zeros(n)
         self._part = np.full(n, DEAD, dtype=np.int64)
-        self._changed = True
+        self.changed = True
         self.update_topology()
 
     def update_topology(self) -> bool:
@@ -81,11 +79,12 @@ class PowerFlow:
         A branch that leaves the parts as they were is only taken out of its island's model, which keeps the
         model's voltages as a start.
         """
-        if not self._changed:
+        if not self.changed:
             return False
-        self._changed = False
+        self.changed = False
         case = self._case
         part = connected_parts(len(case.bus_name), case.branch_from, case.branch_to, self.closed)
+        self.raw_part = part
         source = self.unit_on & self.participates
         alive = np.unique(part[case.unit_bus[source]])
         part = np.where(np.isin(part, alive), part, DEAD)
@@ -98,7 +97,7 @@ class PowerFlow:
     def open_branch(self, i: int) -> None:
         """Open branch i; the islands follow with ``update_topology``."""
         self.closed[i] = False
-        self._changed = True
+        self.changed = True
         island = self.bus_island[self._case.branch_from[i]]
         if island != DEAD:
             self.islands[island].open_branch(i)
@@ -106,21 +105,25 @@ class PowerFlow:
     def close_branch(self, i: int) -> None:
         """Close branch i and rebuild the islands."""
         self.closed[i] = True
-        self._changed = True
+        self.changed = True
         self._part = np.full(len(self._part), DEAD, dtype=np.int64)
 
     def drop_unit(self, i: int) -> None:
         """Take unit i off; the islands follow with ``update_topology``."""
         self.unit_on[i] = False
-        self._changed = True
+        self.changed = True
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].drop_unit(i)
 
+    def sources_on(self) -> int:
+        """How many units are on that can hold an island's balance."""
+        return int((self.unit_on & self.participates).sum())
+
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
         case = self._case
-        self._changed = True
+        self.changed = True
         self.unit_on &= self.bus_island[case.unit_bus] != island
 
     def _build(self, part: Index, alive: Index) -> None:
@@ -167,9 +170,11 @@ class PowerFlow:
     def island_losses_mw(self) -> Floats:
         """Branch losses and shunt draw of each island, MW."""
         n = len(self.islands)
+        losses = np.zeros(n)
+        # Added in place: without weights to count, bincount returns integers.
         branch = self.bus_island[self._case.branch_from]
         live = branch != DEAD
-        losses = np.bincount(branch[live], weights=self.flows.loss_mw[live], minlength=n)
+        losses += np.bincount(branch[live], weights=self.flows.loss_mw[live], minlength=n)
         live_bus = self.bus_island != DEAD
         losses += np.bincount(self.bus_island[live_bus], weights=self.shunt_mw[live_bus], minlength=n)
-        return np.asarray(losses)
+        return losses

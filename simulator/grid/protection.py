@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isfinite
 
 from simulator.settings import Settings
@@ -30,7 +31,10 @@ class ProtectionSettings(Settings, frozen=True):
     Load shedding on frequency (ERCOT NOGRR247): one block of feeders per stage of ufls_hz after ufls_delay_s.
     On voltage: one block each uvls_delay_s below uvls_pu, at most uvls_max_steps (steps: AC-CFM; threshold
     and delay are assumptions). Unit trips, pairs (limit, seconds): NERC PRC-024-3, Western and Quebec-free
-    tables; units are assumed to trip where the standard stops demanding ride-through.
+    tables; units are assumed to trip where the standard stops demanding ride-through. Without delay the
+    over-frequency settings of real units differ, or one load rejection would trip all of them at once: those
+    are assumed to lie evenly over unit_high_spread_hz above the standard's limit, one for each unit with
+    capacity in case order (the standard is a minimum, so later is allowed).
     """
 
     overload_curve: str = "iec_extremely_inverse"
@@ -52,6 +56,7 @@ class ProtectionSettings(Settings, frozen=True):
         (59.4, 180.0),
     )
     unit_high_hz: tuple[tuple[float, float], ...] = ((61.7, 0.0), (61.6, 30.0), (60.6, 180.0))
+    unit_high_spread_hz: float = 1.0
     unit_low_pu: tuple[tuple[float, float], ...] = ((0.45, 0.15), (0.65, 0.3), (0.75, 2.0), (0.9, 3.0))
 
     def check(self) -> None:
@@ -62,21 +67,29 @@ class ProtectionSettings(Settings, frozen=True):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0.0):
                 raise BadInput(f"protection {name}", value, "a finite number above 0")
-        for name in ("overload_reset_s", "fast_delay_s", "ufls_delay_s", "uvls_pu"):
+        for name in ("overload_reset_s", "fast_delay_s", "ufls_delay_s", "uvls_pu", "unit_high_spread_hz"):
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0.0):
                 raise BadInput(f"protection {name}", value, "a finite number, 0 or more")
-        if list(self.ufls_hz) != sorted(self.ufls_hz, reverse=True) or len(self.ufls_hz) > 20:
-            raise BadInput("protection ufls_hz", self.ufls_hz, "at most 20 falling frequencies")
+        if self.uvls_max_steps < 0:
+            raise BadInput("protection uvls_max_steps", self.uvls_max_steps, "0 or more")
+        falling = all(a > b for a, b in pairwise(self.ufls_hz))
+        positive = all(isfinite(hz) and hz > 0.0 for hz in self.ufls_hz)
+        if not (falling and positive and len(self.ufls_hz) <= 20):
+            raise BadInput("protection ufls_hz", self.ufls_hz, "at most 20 falling frequencies above 0")
+        for name in ("unit_low_hz", "unit_high_hz", "unit_low_pu"):
+            for limit, delay_s in getattr(self, name):
+                if not (isfinite(limit) and limit > 0.0 and isfinite(delay_s) and delay_s >= 0.0):
+                    raise BadInput(f"protection {name}", (limit, delay_s), "a limit above 0, 0 s or more")
 
 
 class DynamicsSettings(Settings, frozen=True):
     """Frequency model, the same for every unit.
 
     step_s: largest sub-step, at most 0.05; valve_s: governor and valve lag; reheat_s, high_pressure_share:
-    turbine (Anderson and Mirheydar 1990, 8 s and 0.3); load_damping_pu: per unit of load per unit of frequency;
-    resolve_s: longest time between two power flows while disturbed; calm_after_s: how long after the last
-    action the grid counts as disturbed.
+    turbine (Anderson and Mirheydar 1990, 8 s and 0.3); load_damping_pu: per unit of load per unit of
+    frequency; resolve_s: longest time between two power flows while disturbed; calm_after_s: how long after
+    the last action the grid counts as disturbed.
     """
 
     step_s: float = 0.025
@@ -97,3 +110,7 @@ class DynamicsSettings(Settings, frozen=True):
                 raise BadInput(f"dynamics {name}", value, "a finite number above 0")
         if not 0.0 <= self.high_pressure_share <= 1.0:
             raise BadInput("dynamics high_pressure_share", self.high_pressure_share, "0 to 1")
+        for name in ("load_damping_pu", "calm_after_s"):
+            value = getattr(self, name)
+            if not (isfinite(value) and value >= 0.0):
+                raise BadInput(f"dynamics {name}", value, "a finite number, 0 or more")

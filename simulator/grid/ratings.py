@@ -17,8 +17,9 @@ VOLTAGE_LIMIT_PU = 1.06
 def derived_rating_mva(case: GridCase) -> NDArray[np.float64]:
     """PGLib-OPF's rule, (l,) MVA.
 
-    ceil(100 min(kV e^-5.0886 (x/r)^0.4772, 1.06^2 2 sin(7.5 deg)/|z|)), z in per unit on 100 MVA (Babaeinejadsarookolaee et al., arXiv:1908.02788). The first term is a regression on overhead lines; it is left out
-    between two voltage levels, without resistance and where the case has no nominal voltage, as PGLib does.
+    ceil(100 min(kV e^-5.0886 (x/r)^0.4772, 1.06^2 2 sin(7.5 deg)/|z|)), z in per unit on 100 MVA
+    (Babaeinejadsarookolaee et al., arXiv:1908.02788). The first term is a regression on overhead lines; it is
+    left out between two voltage levels, without resistance and without a nominal voltage, as in PGLib.
     """
     scale = 100.0 / case.base_mva
     r, x = case.branch_r * scale, case.branch_x * scale

@@ -37,7 +37,9 @@ def overload_rate(loading: float, s: OverloadSettings) -> float:
     """Progress towards tripping per second at a constant ``loading`` in pu; negative while resetting."""
     ratio = loading / s.pickup
     if ratio > 1.0:
-        return 1.0 / (s.multiplier * (s.a / (ratio**s.p - 1.0) + s.b))
+        above = ratio**s.p - 1.0
+        # The power of a ratio just above 1 rounds to 1: the time is infinite.
+        return 0.0 if above <= 0.0 else 1.0 / (s.multiplier * (s.a / above + s.b))
     if s.reset_s <= 0.0:
         return -np.inf
     return -(1.0 - ratio * ratio) / (s.multiplier * s.reset_s)
@@ -96,7 +98,7 @@ def low_time_to_act(seen: Floats, timer_s: Floats, limit: Floats, delay_s: Float
 def low_advance(
     seen: Floats, timer_s: Floats, limit: Floats, delay_s: Floats, span_s: float, acts: Flags
 ) -> bool:
-    """Count every timer on by ``span_s``, back to 0 where the value is fine; True if any acts (in ``acts``)."""
+    """Count every timer on, back to 0 where the value is fine; True if any acts (in ``acts``)."""
     any_acts = False
     for i in range(len(seen)):
         acts[i] = False

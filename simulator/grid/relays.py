@@ -87,9 +87,7 @@ class LowRelays:
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present voltages; True if any relay acts."""
-        return bool(
-            low_advance(self._seen, self.timer_s, self._limit, self._delay_s, span_s, self.acts)
-        )
+        return bool(low_advance(self._seen, self.timer_s, self._limit, self._delay_s, span_s, self.acts))
 
     def restart(self, which: Flags) -> None:
         """Start the timers of ``which`` (m,) anew after they acted."""

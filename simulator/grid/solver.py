@@ -19,6 +19,8 @@ MAX_ITERATIONS = 15
 TOLERANCE_PU = 1e-8
 # A solution below this is the lower branch of the PV curve unless a flat start finds it too.
 SUSPECT_VOLTAGE_PU = 0.7
+# Below this it is no operating point: a bus without injection has a root at 0 V, which is a short circuit.
+FALSE_VOLTAGE_PU = 0.3
 
 
 def build_model(case: GridCase) -> Any:
@@ -91,9 +93,9 @@ class IslandSolver:
         for i in np.flatnonzero(~self.load):
             model.deactivate_load(int(i))
         shunts = np.flatnonzero((case.bus_gs_mw != 0.0) | (case.bus_bs_mvar != 0.0))
-        for i, bus in enumerate(shunts):
+        for shunt, bus in enumerate(shunts):
             if not self.bus[bus]:
-                model.deactivate_shunt(i)
+                model.deactivate_shunt(shunt)
 
     def open_branch(self, i: int) -> None:
         """Take branch i out; the caller knows that the island stays in one part."""
@@ -133,8 +135,10 @@ class IslandSolver:
         return "none" if found is None else self._keep(found, "dc")
 
     def _try(self, start: Complexes) -> Complexes | None:
-        voltage = self._model.ac_pf(start.copy(), MAX_ITERATIONS, TOLERANCE_PU)
-        return voltage if len(voltage) else None
+        voltage: Complexes = self._model.ac_pf(start.copy(), MAX_ITERATIONS, TOLERANCE_PU)
+        if not len(voltage) or not float(np.abs(voltage[self.bus]).min()) >= FALSE_VOLTAGE_PU:
+            return None
+        return voltage
 
     def _keep(self, voltage: Complexes, start: Start) -> Start:
         self.voltage = np.where(self.bus, voltage, 0.0j)

@@ -17,14 +17,16 @@ Index = NDArray[np.int64]
 DATA = Path(__file__).parent / "data"
 REFERENCE_BUS_TYPE = 3
 PLACEHOLDER_P_MAX_MW = 100.0
-CONDENSER_NOTE = "Units whose schedule is 0 MW and capacity the placeholder 100 MW are condensers without capacity."
+CONDENSER_NOTE = (
+    "Units whose schedule is 0 MW and capacity the placeholder 100 MW are condensers without capacity."
+)
 NO_VOLTAGE_NOTE = "The case has no nominal voltages: 1 kV everywhere, so kV read as per unit."
 COST_NOTE = "Cost per MWh is the slope of the case's cost curve at half capacity."
 
 
 @dataclass(frozen=True)
 class RawCase:
-    """MATPOWER's matrices by name; see ``GridCase`` for shapes and units. bus_kv may be 0, branch_tap 0 = line."""
+    """MATPOWER's matrices by name, shaped as in ``GridCase``. bus_kv 0: unknown; branch_tap 0: line."""
 
     base_mva: float
     reference_bus: int
@@ -126,7 +128,7 @@ def _slope_at_half(gencost: Floats, p_max_mw: Floats) -> Floats:
 
 
 def branch_names(raw: RawCase) -> tuple[str, ...]:
-    """"38-65", and "42-49#1", "42-49#2" for parallel branches (in either direction), in branch order."""
+    """Names "38-65", and "42-49#1", "42-49#2" for parallel branches in either direction, in branch order."""
     ends = [(raw.bus_name[f], raw.bus_name[t]) for f, t in zip(raw.branch_from, raw.branch_to, strict=True)]
     pairs = Counter(frozenset(end) for end in ends)
     seen: Counter[frozenset[str]] = Counter()
@@ -139,7 +141,7 @@ def branch_names(raw: RawCase) -> tuple[str, ...]:
 
 
 def unit_names(raw: RawCase) -> tuple[str, ...]:
-    """"G10", and "G1.1", "G1.2" for several units at one bus, in unit order."""
+    """Names "G10", and "G1.1", "G1.2" for several units at one bus, in unit order."""
     buses = [raw.bus_name[b] for b in raw.unit_bus]
     count, seen, names = Counter(buses), Counter[str](), []
     for bus in buses:

@@ -13,8 +13,8 @@ INERTIA_S = 4.0
 DROOP_PU = 0.05
 RAMP_SHARE_PER_MIN = 0.03
 
-# p_max MW -> (H in s, ramp in MW/min); IEEE RTS-79 and RTS-96 task force tables. The hydro units of 50 MW have
-# no published ramp; they reach full output within a minute.
+# p_max MW -> (H in s, ramp in MW/min); IEEE RTS-79 and RTS-96 task force tables. The hydro units of 50 MW
+# have no published ramp; they reach full output within a minute.
 RTS24_UNITS = {
     12: (2.6, 1.0),
     20: (2.8, 3.0),
@@ -27,8 +27,12 @@ RTS24_UNITS = {
     400: (5.0, 20.0),
 }
 
-DROOP_NOTE = "Governor droop 5 % on capacity, every unit with capacity is synchronised and on governor control."
-INERTIA_NOTE = "Inertia H = 4 s on capacity (Kundur 1994, table 3.2: thermal 2.5 to 6 s); condensers have none."
+DROOP_NOTE = (
+    "Governor droop 5 % on capacity, every unit with capacity is synchronised and on governor control."
+)
+INERTIA_NOTE = (
+    "Inertia H = 4 s on capacity (Kundur 1994, table 3.2: thermal 2.5 to 6 s); condensers have none."
+)
 RAMP_NOTE = "Ramp 3 % of capacity per minute (IRENA 2019: hard coal 1.5 to 4, combined cycle 2 to 4 %/min)."
 
 
@@ -61,5 +65,8 @@ def rts24_traits(p_max_mw: Floats) -> UnitTraits:
     """Inertia and ramps of the IEEE Reliability Test System by unit size; (0, 0) for its condenser."""
     pairs = [RTS24_UNITS.get(round(float(p)), (0.0, 0.0)) for p in p_max_mw]
     inertia, ramp = (np.array(column) for column in zip(*pairs, strict=True))
-    notes = ("Inertia and ramps by unit size from the IEEE RTS task force reports; hydro 50 MW/min.", DROOP_NOTE)
+    notes = (
+        "Inertia and ramps by unit size from the IEEE RTS task force reports; hydro 50 MW/min.",
+        DROOP_NOTE,
+    )
     return UnitTraits(inertia, np.full(len(p_max_mw), DROOP_PU), ramp, notes)

@@ -222,3 +222,38 @@ def test_bad_networks_are_refused() -> None:
         Dense((np.zeros((4, 3)), np.zeros((1, 5))), (np.zeros(4), np.zeros(1)))
     with pytest.raises(BadInput, match="finite"):
         Dense((np.full((4, 3), np.nan), np.zeros((1, 4))), (np.zeros(4), np.zeros(1)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounding_of_layer_one_is_covered_alone(seed: int) -> None:
+    """Huge terms that cancel in layer 1, then one neuron that passes the value on."""
+    rng = np.random.default_rng(seed)
+    matrix = np.sign(rng.standard_normal((6, 60))) * 10.0 ** rng.uniform(0, 8, (6, 60))
+    weights = (rng.standard_normal((1, 6)), np.ones((1, 1)))
+    centre = rng.standard_normal(60)
+    bias = float(np.sum(weights[0] @ matrix @ centre))
+    network = Dense(weights, (np.array([1.0 - bias]), np.zeros(1)))
+    bounder = Bounder(network, matrix, np.zeros(6), np.zeros(60), 1)
+    exact = exact_network.logit(network, matrix, np.zeros(6), exact_network.exact(centre))
+    for found in (bounder.interval(centre), bounder.linear(centre)):
+        assert Fraction(found.low) <= exact <= Fraction(found.high)
+    assert float(exact) != bounder.logit(centre)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounding_of_deeper_layers_is_covered_alone(seed: int) -> None:
+    """The kernel on points, no width at all from layer 1: weights that cancel to almost nothing."""
+    rng = np.random.default_rng(seed)
+    n = 50
+    weights = np.sign(rng.standard_normal((1, n))) * 10.0 ** rng.uniform(0, 8, (1, n))
+    point = rng.random(n)
+    bias = np.array([-float((weights @ point)[0])])
+    low, high = np.r_[point, 0.0], np.r_[point, 0.0]
+    sizes, scratch, magnitude = np.array([n, 1]), np.zeros(2 * n), np.zeros(n + 1)
+    kernels.deeper_layers(weights.ravel(), bias, sizes, low, high, magnitude, scratch)
+    terms = [Fraction(float(w)) * Fraction(float(x)) for w, x in zip(weights[0], point, strict=True)]
+    exact = sum(terms, Fraction(float(bias[0])))
+    assert Fraction(low[-1]) <= exact <= Fraction(high[-1])
+    for order in (np.arange(n)[::-1], rng.permutation(n)):
+        value = float(np.sum(weights[0, order] * point[order]) + bias[0])
+        assert low[-1] <= value <= high[-1]

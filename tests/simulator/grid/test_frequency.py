@@ -1,0 +1,229 @@
+"""Frequency against an independent integration, the published closed form and the plain-Python sub-steps."""
+
+import numpy as np
+import pytest
+
+from simulator.grid.case import load_case
+from simulator.grid.dynamics import FrequencyDynamics, unit_limits_hz
+from simulator.grid.grid import Grid
+from simulator.grid.protection import DynamicsSettings, ProtectionSettings
+from tests.reference import grid_dynamics as oracle
+from tests.simulator.grid.driving import NO_RELAYS, start
+
+LOSSES_MW = 40.0
+
+
+def one_island(case, settings, load_mw, protection=NO_RELAYS):
+    """All units and loads in one island, in steady state at the case's nominal load."""
+    dynamics = FrequencyDynamics(case, protection, settings)
+    n = len(case.bus_name)
+    whole = np.zeros(n, dtype=np.int64)
+    low, high = case.unit_p_min_mw, case.unit_p_max_mw
+    share = (case.load_mw.sum() + LOSSES_MW - low.sum()) / (high - low).sum()
+    power = low + share * (high - low)
+    dynamics.settle(power)
+    dynamics.regroup(whole, np.ones(len(low), dtype=np.bool_), np.full(n, case.nominal_hz))
+    dynamics.balance(load_mw, np.array([LOSSES_MW]))
+    return dynamics, power
+
+
+@pytest.mark.parametrize("name", ["ieee39", "rts24", "ieee118"])
+@pytest.mark.parametrize("step", [-0.2, -0.03, 0.03, 0.08])
+def test_load_step_against_an_adaptive_integration(name, step):
+    case, settings = load_case(name), DynamicsSettings(load_damping_pu=1.5)
+    load_mw = case.load_mw * (1.0 + step)
+    dynamics, power = one_island(case, settings, load_mw)
+    model = (60.0, 1.5, settings.valve_s, settings.reheat_s, settings.high_pressure_share)
+    t_s = np.arange(0.0, 60.5, 0.5)
+    units = dynamics.units
+    expected = oracle.frequency_hz(
+        t_s,
+        power,
+        units.low,
+        units.high,
+        units.droop_mw_per_hz,
+        float(dynamics.participation.sum()),
+        float(load_mw.sum()),
+        LOSSES_MW,
+        model,
+    )
+    found = [60.0]
+    for _ in t_s[1:]:
+        dynamics.run(0.5)
+        found.append(float(dynamics.islands.hz[0]))
+    deepest = np.abs(expected - 60.0).max()
+    assert deepest > 0.05
+    np.testing.assert_allclose(found, expected, atol=0.01 * deepest)
+
+
+def test_load_step_against_the_closed_form_of_the_reheat_system():
+    """Without a valve lag and limits the model is that of Anderson and Mirheydar."""
+    case = load_case("ieee39")
+    settings = DynamicsSettings(valve_s=1e-4, load_damping_pu=0.0, step_s=0.005)
+    step_mw = 100.0
+    load_mw = case.load_mw.copy()
+    load_mw[0] += step_mw
+    dynamics, _ = one_island(case, settings, load_mw)
+    base_mw = case.unit_p_max_mw.sum()
+    t_s = np.arange(0.5, 40.0, 0.5)
+    expected = 60.0 * oracle.reheat_step_pu(
+        t_s,
+        -step_mw / base_mw,
+        0.05,
+        dynamics.participation.sum() / base_mw,
+        settings.reheat_s,
+        settings.high_pressure_share,
+        0.0,
+    )
+    found = []
+    for _ in t_s:
+        dynamics.run(0.5)
+        found.append(float(dynamics.islands.hz[0]) - 60.0)
+    np.testing.assert_allclose(found, expected, atol=0.01 * np.abs(expected).max())
+
+
+def test_grid_settles_where_droop_and_damping_say():
+    case = load_case("ieee39")
+    grid = start(case, NO_RELAYS, DynamicsSettings(load_damping_pu=1.0))
+    before_mw = grid.unit_power_mw.sum()
+    grid.set_demand(case.load_mw * 1.02, case.load_mvar * 1.02)
+    for scan in range(75):
+        grid.advance(4.0 * (scan + 1))
+    deviation_hz = grid.bus_frequency_hz[0] - 60.0
+    droop_mw_per_hz = (case.unit_p_max_mw / (case.unit_droop_pu * 60.0)).sum()
+    assert np.ptp(grid.bus_frequency_hz) == 0.0
+    assert grid.unit_power_mw.sum() - before_mw == pytest.approx(-droop_mw_per_hz * deviation_hz, rel=0.01)
+    served = (case.load_mw * 1.02).sum() * (1.0 + deviation_hz / 60.0)
+    assert grid.load_served_mw.sum() == pytest.approx(served, rel=1e-9)
+
+
+def test_set_points_ramp_and_do_not_wind_up():
+    case = load_case("ieee39")
+    dynamics, power = one_island(case, DynamicsSettings(), case.load_mw)
+    units = dynamics.units
+    units.setpoint[0] = 1e9
+    dynamics.run(60.0)
+    assert units.reference[0] - power[0] == pytest.approx(case.unit_ramp_mw_per_min[0])
+    for _ in range(100):
+        dynamics.run(60.0)
+    assert units.reference[0] == case.unit_p_max_mw[0]
+    assert (units.power <= case.unit_p_max_mw + 1e-9).all()
+
+
+def as_lists(dynamics, case, protection):
+    """The state of ``dynamics`` as the oracle wants it."""
+    units, islands, loads, relays = dynamics.units, dynamics.islands, dynamics.loads, dynamics.relays
+    limits = unit_limits_hz(case, protection).tolist()
+    delays = [delay for _, delay in protection.unit_low_hz + protection.unit_high_hz]
+    low = [j < len(protection.unit_low_hz) for j in range(len(delays))]
+    plain_units = {name: getattr(units, name).tolist() for name in ("island", "setpoint", "reference")}
+    plain_units |= {
+        name: getattr(units, name).tolist() for name in ("valve", "reheat", "power", "low", "high")
+    }
+    plain_units |= {"droop": units.droop_mw_per_hz.tolist(), "ramp": units.ramp_mw_per_s.tolist()}
+    return (
+        plain_units,
+        {
+            "load": islands.load_mw.tolist(),
+            "losses": islands.losses_mw.tolist(),
+            "energy": islands.energy_mw_s.tolist(),
+            "hz": islands.hz.tolist(),
+        },
+        {
+            "island": loads.island.tolist(),
+            "gain": loads.gain.tolist(),
+            "stage": loads.stage.tolist(),
+            "timer": loads.timer_s.tolist(),
+        },
+        {
+            "gain": relays.gain.tolist(),
+            "timer": relays.timer_s.tolist(),
+            "limits": [list(zip(row, delays, low, strict=True)) for row in limits],
+        },
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_compiled_sub_steps_equal_the_oracle(seed):
+    """Two islands and a dead part, random imbalance and relay gains, ten spans; relays act in most."""
+    rng = np.random.default_rng(seed)
+    case, settings = load_case("rts24"), DynamicsSettings()
+    protection = ProtectionSettings(
+        unit_low_hz=((57.0, 0.0), (59.5, 0.4)), unit_high_hz=((60.8, 0.0), (60.5, 0.5))
+    )
+    dynamics, _ = one_island(case, settings, case.load_mw, protection)
+    part = rng.choice([0, 0, 0, 1, 1, -1], len(case.bus_name)).astype(np.int64)
+    part[case.unit_bus[0]], part[case.unit_bus[-1]] = 0, 1
+    on = rng.random(len(case.unit_name)) < 0.9
+    on[[0, -1]] = True
+    dynamics.regroup(part, on, np.full(len(part), 60.0))
+    dynamics.balance(case.load_mw * rng.uniform(0.3, 1.7, len(case.load_mw)), np.array([3.0, 1.0]))
+    dynamics.loads.gain[:] = rng.uniform(0.995, 1.005, len(case.load_mw))
+    dynamics.loads.gain[0] = seed % 2  # a relay that measures nothing
+    dynamics.relays.gain[:] = rng.uniform(0.995, 1.005, len(case.unit_name))
+    units, islands, loads, relays = as_lists(dynamics, case, protection)
+    model = (60.0, 1.0, settings.valve_s, settings.reheat_s, settings.high_pressure_share)
+    acted = 0
+    for _ in range(10):
+        span = float(rng.uniform(0.2, 1.5))
+        steps = int(np.ceil(span / settings.step_s - 1e-9))
+        passed, acts, trips = oracle.run_frequency(
+            units, islands, loads, relays, protection.ufls_hz, protection.ufls_delay_s, model, 2, span, steps
+        )
+        assert dynamics.run(span) == pytest.approx(passed, rel=1e-12)
+        assert dynamics.loads.acts.tolist() == acts
+        assert dynamics.relays.trips.tolist() == trips
+        np.testing.assert_allclose(dynamics.islands.hz[:2], islands["hz"][:2], rtol=1e-11)
+        np.testing.assert_allclose(dynamics.units.power, units["power"], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(dynamics.loads.timer_s, loads["timer"], atol=1e-12)
+        acted += any(acts) + any(trips)
+    assert acted
+
+
+def test_idle_units_give_below_zero_only_for_an_instant():
+    """The imbalance of an instant falls on every rotor; afterwards governors carry it."""
+    case = load_case("ieee118")
+    able = np.flatnonzero(case.unit_p_max_mw > 0.0)
+    power, left = np.zeros(len(case.unit_name)), case.load_mw.sum() * 1.06
+    for unit in able[np.argsort(case.unit_cost_per_mwh[able], kind="stable")]:
+        power[unit] = min(left, case.unit_p_max_mw[unit])
+        left -= power[unit]
+    grid = Grid(case, power, NO_RELAYS)
+    grid.advance(0.0)
+    lowest = []
+    for scan in range(1, 241):
+        if scan == 8:
+            grid.set_demand(case.load_mw * 0.99, case.load_mvar * 0.99)
+        grid.advance(0.25 * scan)
+        lowest.append(float((grid.unit_power_mw[able] / case.unit_p_max_mw[able]).min()))
+    assert min(lowest) > -0.01
+    assert min(lowest[7:12]) < 0.0
+    assert min(lowest[-40:]) > -1e-4
+
+
+def test_a_start_beyond_the_limits_of_some_units_is_steady():
+    """What a minimum or a capacity takes from one unit, the others of its island share."""
+    case = load_case("rts24")
+    power = np.zeros(len(case.unit_name))
+    order = np.argsort(-case.unit_p_max_mw, kind="stable")
+    power[order[:12]] = case.load_mw.sum() / 12.0
+    assert (power > case.unit_p_max_mw).any()
+    assert (power < case.unit_p_min_mw).any()
+    grid = Grid(case, power)
+    assert grid.advance(0.0) == []
+    for scan in range(15):
+        assert grid.advance(4.0 * (scan + 1)) == []
+        assert grid.bus_frequency_hz == pytest.approx(np.full(len(case.bus_name), 60.0), abs=1e-4)
+    assert (grid.unit_power_mw >= case.unit_p_min_mw - 0.01).all()
+    assert (grid.unit_power_mw <= case.unit_p_max_mw + 0.01).all()
+
+
+def test_a_dead_load_forgets_how_long_its_frequency_was_low():
+    case = load_case("ieee39")
+    dynamics, _ = one_island(case, DynamicsSettings(), case.load_mw)
+    dynamics.loads.timer_s[:] = 0.09
+    part = np.zeros(len(case.bus_name), dtype=np.int64)
+    part[case.load_bus[0]] = -1
+    dynamics.regroup(part, np.ones(len(case.unit_name), dtype=np.bool_), np.full(len(part), 59.0))
+    assert dynamics.loads.timer_s[0] == 0.0
+    assert (dynamics.loads.timer_s[1:] == 0.09).all()

@@ -1,0 +1,162 @@
+"""Relay times against closed forms, a slow integrating oracle and the plain-Python relays."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simulator.grid.protection import CURVES, ProtectionSettings
+from simulator.grid.relays import LowRelays, OverloadRelays
+from tests.reference import grid_relays as oracle
+
+NO_FAST = {"fast_pickup": 1e6}
+
+
+def constant_trip_s(relays, loading, step_s):
+    """When the relays trip at a constant loading, followed in steps."""
+    relays.measure(np.array([loading]))
+    t_s = 0.0
+    while True:
+        span = min(step_s, relays.time_to_trip())
+        t_s += span
+        if relays.advance(span):
+            return t_s
+
+
+def varying_trip_s(relays, loading, step_s, end_s=1e4):
+    """When the relays trip if they measure ``loading(t)`` every step."""
+    t_s = 0.0
+    while t_s < end_s:
+        relays.measure(np.array([loading(t_s + 0.5 * step_s)]))
+        span = min(step_s, relays.time_to_trip())
+        t_s += span
+        if relays.advance(span):
+            return t_s
+    return math.inf
+
+
+def test_curves_are_the_standards():
+    assert CURVES == oracle.CURVES
+    assert oracle.curve_s("ieee_extremely_inverse", 2.0) == pytest.approx(9.522, abs=1e-3)
+    assert oracle.curve_s("ieee_very_inverse", 2.0) == pytest.approx(7.028, abs=1e-3)
+    assert oracle.curve_s("ieee_moderately_inverse", 2.0) == pytest.approx(3.803, abs=1e-2)
+    assert oracle.curve_s("iec_standard_inverse", 2.0) == pytest.approx(10.03, abs=1e-2)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("multiple", [1.05, 1.3, 2.0, 5.0])
+@pytest.mark.parametrize("step_s", [0.7, 1e9])
+def test_constant_current(curve, multiple, step_s):
+    settings = ProtectionSettings(overload_curve=curve, overload_multiplier=0.3, **NO_FAST)
+    relays = OverloadRelays(1, settings)
+    expected = oracle.curve_s(curve, multiple, 0.3)
+    assert constant_trip_s(relays, multiple * 1.25, step_s) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("curve", ["iec_extremely_inverse", "iec_standard_inverse", "ieee_very_inverse"])
+@pytest.mark.parametrize("swing", [0.3, 0.9])
+def test_varying_current_integrates_and_resets(curve, swing):
+    settings = ProtectionSettings(overload_curve=curve, overload_multiplier=0.5, **NO_FAST)
+
+    def multiple(t_s):
+        return 1.35 + swing * math.sin(2.0 * math.pi * t_s / 13.0)
+
+    expected = oracle.trip_time_s(curve, multiple, 0.5, 29.1)
+    found = varying_trip_s(OverloadRelays(1, settings), lambda t: 1.25 * multiple(t), 0.05)
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_reset_takes_as_long_as_the_standard_says():
+    relays = OverloadRelays(1, ProtectionSettings(**NO_FAST))
+    relays.progress[0] = 1.0 - 1e-6
+    relays.measure(np.array([0.0]))
+    relays.advance(29.0)
+    assert relays.progress[0] > 0.0
+    relays.advance(0.2)
+    assert relays.progress[0] == 0.0
+    relays.progress[0] = 0.5
+    relays.measure(np.array([0.625]))  # half of pickup: slower by 1 - 0.25
+    relays.advance(29.1 / 4.0)
+    assert relays.progress[0] == pytest.approx(0.5 - 0.75 / 4.0)
+
+
+def test_reset_at_once_where_the_reset_time_is_zero():
+    relays = OverloadRelays(1, ProtectionSettings(overload_reset_s=0.0, **NO_FAST))
+    relays.progress[0] = 0.9
+    relays.measure(np.array([1.0]))
+    relays.advance(0.0)
+    assert relays.progress[0] == 0.9
+    relays.advance(1e-3)
+    assert relays.progress[0] == 0.0
+
+
+def test_fast_element_needs_one_and_a_half_for_fifteen_seconds():
+    settings = ProtectionSettings(overload_multiplier=1e6)
+    relays = OverloadRelays(3, settings)
+    relays.measure(np.array([1.49, 1.51, 5.0]))
+    assert relays.time_to_trip() == pytest.approx(15.0)
+    assert not relays.advance(14.9)
+    relays.measure(np.array([1.49, 1.4, 5.0]))
+    assert relays.advance(0.1)
+    assert relays.trips.tolist() == [False, False, True]
+    relays.measure(np.array([1.49, 1.51, 0.0]))
+    assert relays.time_to_trip() == pytest.approx(15.0), "a drop-out starts the time anew"
+
+
+def test_just_above_pickup_takes_for_ever():
+    for curve in CURVES:
+        relays = OverloadRelays(1, ProtectionSettings(overload_curve=curve, overload_pickup=1.0, **NO_FAST))
+        relays.measure(np.array([1.0 + 2.3e-16]))
+        assert relays.time_to_trip() > 1e3
+        assert not relays.advance(1.0)
+
+
+def test_gain_is_what_the_relay_measures():
+    relays = OverloadRelays(2, ProtectionSettings(**NO_FAST))
+    relays.gain[:] = 1.0, 2.5
+    relays.measure(np.array([1.0, 1.0]))
+    assert relays.time_to_trip() == pytest.approx(oracle.curve_s("iec_extremely_inverse", 2.0))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_overload_kernels_equal_the_oracle(seed):
+    rng = np.random.default_rng(seed)
+    curve = list(CURVES)[seed % len(CURVES)]
+    settings = ProtectionSettings(overload_curve=curve, overload_multiplier=0.4)
+    relays = OverloadRelays(40, settings)
+    slow = [oracle.Overload(curve, 0.4, 1.25, 29.1, 1.5, 15.0, 0.0, 0.0) for _ in range(40)]
+    for _ in range(60):
+        loading = rng.choice([0.0, 0.9, 1.25, 1.3, 1.5, 1.55, 2.4], 40) * rng.choice([1.0, 1.01], 40)
+        relays.measure(loading)
+        times = [one.time_to_trip(x) for one, x in zip(slow, loading, strict=True)]
+        assert relays.time_to_trip() == pytest.approx(min(times), rel=1e-9, abs=1e-9)
+        span = min(times) if rng.random() < 0.5 and math.isfinite(min(times)) else rng.uniform(0.0, 4.0)
+        acts = [one.advance(x, span) for one, x in zip(slow, loading, strict=True)]
+        assert relays.advance(span) == any(acts)
+        assert relays.trips.tolist() == acts
+        np.testing.assert_allclose(relays.progress, [one.progress for one in slow], atol=1e-12)
+        for i in np.flatnonzero(relays.trips):
+            relays.reset(int(i))
+            slow[i].progress = slow[i].fast_s = 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_low_relays_equal_the_oracle(seed):
+    rng = np.random.default_rng(seed)
+    stages = [(0.45, 0.15), (0.65, 0.3), (0.75, 2.0), (0.9, 3.0)]
+    relays = LowRelays(30, tuple(stages))
+    timers = [[0.0] * 4 for _ in range(30)]
+    for _ in range(80):
+        seen = rng.choice([0.3, 0.45, 0.6, 0.7, 0.85, 0.9, 1.0], 30)
+        service = rng.random(30) < 0.9
+        relays.measure(seen, service)
+        seen = np.where(service, seen, np.nan)
+        times = [oracle.low_time_to_act(float(x), t, stages) for x, t in zip(seen, timers, strict=True)]
+        assert relays.time_to_act() == pytest.approx(min(times))
+        span = min(times) if rng.random() < 0.5 else rng.uniform(0.0, 0.4)
+        results = [oracle.low_advance(float(x), t, stages, span) for x, t in zip(seen, timers, strict=True)]
+        timers = [after for after, _ in results]
+        assert relays.advance(span) == any(acts for _, acts in results)
+        assert relays.acts.tolist() == [acts for _, acts in results]
+        relays.restart(relays.acts)
+        timers = [[0.0] * 4 if acts else after for after, acts in results]
