@@ -35,7 +35,8 @@ def forecast(
 ) -> Forecast:
     """Trip the most loaded line above ``pickup`` until none is left, the grid splits or MAX_TRIPS is reached.
 
-    injection_mw: (n_bus,); offset_mw: (n_branch,) what that model leaves out. A split ends the forecast and counts as one trip more.
+    injection_mw: (n_bus,); offset_mw: (n_branch,) what that model leaves out. A split ends the forecast and
+    counts as one trip more.
     """
     loading = np.abs(dc.ptdf @ injection_mw + offset_mw) / rating_mva
     worst = float(loading.max())

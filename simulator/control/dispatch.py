@@ -83,7 +83,8 @@ class Dispatch:
     ) -> DispatchResult:
         """Cheapest secure dispatch for believed loads.
 
-        load_mw: (n_bus,) believed loads, scaled here to total_mw so that losses lie where load is; offset_mw: (n_branch,) correction added to every DC flow;
+        load_mw: (n_bus,) believed loads, scaled here to total_mw so that losses lie where load is;
+        offset_mw: (n_branch,) correction added to every DC flow;
         total_mw: what the units must produce (loads and losses);
         p_low_mw, p_high_mw: (n_unit,) limits with ramps in them.
         """

@@ -29,10 +29,10 @@ SETTLED_MW = 1e-4
 class Grid(GridState):
     """The grid in motion; what can be read of it is in ``GridState``.
 
-    Between two power flows currents and voltages are constant, frequency is not. In calm one ``advance`` is one
-    power flow, at its end; after a disturbance there is one at every trip and at least one per
-    ``DynamicsSettings.resolve_s``. Electrical output is mechanical power plus the unit's inertial share of the
-    island's imbalance. Reactive limits of units are not enforced. Not thread-safe.
+    Between two power flows currents and voltages are constant, frequency is not. In calm one ``advance`` is
+    one power flow, at its end; after a disturbance there is one at every trip and at least one per
+    ``DynamicsSettings.resolve_s``. Electrical output is mechanical power plus the unit's inertial share of
+    the island's imbalance. Reactive limits of units are not enforced. Not thread-safe.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Grid(GridState):
         return self._log.take()
 
     def settle(self, unit_mw: Floats | None = None) -> None:
-        """Put the grid in steady state at the present demand: units from ``unit_mw`` (g,) or present output."""
+        """Put the grid in steady state at the present demand: units at ``unit_mw`` (g,) or as they are."""
         units = self._motion.units
         power = np.clip(self._flow.unit_mw if unit_mw is None else unit_mw, units.low, units.high)
         self._motion.settle(np.where(units.island >= 0, power, 0.0))
