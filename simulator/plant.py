@@ -171,13 +171,14 @@ class Plant:
         derated_mw = self._coupling.derate()
         self._note(self.grid.advance(scan * self.settings.scan_s))
         self._coupling.supply_pumps(self._env.now)
+        shed_mw = self.grid.shed_mw_by_cause
         self.outcomes.add_scan(
-            float(self.grid.load_shed_mw.sum()),
+            sum(shed_mw.values()),
             derated_mw,
             self.grid.bus_frequency_hz,
             self.settings.scan_s,
         )
-        self.outcomes.shed_mw_by_cause = dict(self.grid.shed_mw_by_cause)
+        self.outcomes.shed_mw_by_cause = shed_mw
 
     def _step_water(self, step: int) -> None:
         self.water.set_demand_factor(self._water_demand.at(step))
