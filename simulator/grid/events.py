@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,16 +15,17 @@ from streams.messages import EventKind
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class GridEvent(NamedTuple):
-    """kind: of ``streams.messages.EventKind``; element: name of a branch, unit or bus; value in ``unit``.
+    """Something that happened at ``t_s``; the plant adds producer and exchange.
 
-    line_trip: loading in pu of rating. generator_trip: MW lost. load_shed: MW at this bus, cause ufls, uvls,
-    voltage_collapse, island or planned. island: a new part of the grid named by its first bus, cause live or
-    dead, value its buses. voltage_collapse: MW of the pocket around this bus, each bus of which also has its
-    load_shed. solver: power flow of the island of this bus found no solution from a warm start; cause says
-    what did (flat, dc) or that nothing did (none).
+    switch: by hand, value 1 closed, 0 open. line_trip: by a relay, loading in pu of rating. generator_trip:
+    MW lost; cause frequency, voltage, out_of_step, blackout or island (its part of the grid died). load_shed:
+    MW at this bus, cause as in ``ShedCause``. island: how many live islands there are now, value the buses of
+    the largest. solver: no power flow solution in the island of this bus. voltage_collapse: MW lost in the
+    pocket (cause collapse) or island (blackout) around this bus, each bus of which has its load_shed too.
     """
 
     t_s: float
@@ -40,46 +42,48 @@ class EventLog:
     def __init__(self, case: GridCase) -> None:
         self._case = case
         self._events: list[GridEvent] = []
-        self.t_s = 0.0
 
     def take(self) -> list[GridEvent]:
-        """Events since the last call, in order of occurrence."""
+        """Events since the last call, in order of time."""
         events, self._events = self._events, []
         return events
 
-    def _add(self, kind: EventKind, element: str, cause: str, value: float, unit: str) -> None:
-        self._events.append(GridEvent(self.t_s, kind, element, cause, float(value), unit))
+    def _add(self, t_s: float, kind: EventKind, element: str, cause: str, value: float, unit: str) -> None:
+        self._events.append(GridEvent(t_s, kind, element, cause, float(value), unit))
 
-    def line_trip(self, branch: int, cause: str, loading_pu: float) -> None:
-        """Branch opened at this loading."""
-        self._add("line_trip", self._case.branch_name[branch], cause, loading_pu, "pu")
+    def switch(self, t_s: float, branch: int, cause: str, closed: bool) -> None:
+        """Branch opened or closed by hand."""
+        self._add(t_s, "switch", self._case.branch_name[branch], cause, closed, "closed")
 
-    def generator_trip(self, unit: int, cause: str, lost_mw: float) -> None:
-        """Unit off that gave ``lost_mw``; condensers are not reported."""
-        if self._case.unit_p_max_mw[unit] > 0.0:
-            self._add("generator_trip", self._case.unit_name[unit], cause, lost_mw, "MW")
+    def line_trip(self, t_s: float, branch: int, loading_pu: float) -> None:
+        """Branch opened by its overload relay at this loading."""
+        self._add(t_s, "line_trip", self._case.branch_name[branch], "overload", loading_pu, "pu of rating")
 
-    def load_shed(self, loads: Index, blocks: Index, cause: str, demand_mw: Floats) -> None:
+    def generator_trip(self, t_s: float, unit: int, cause: str, lost_mw: float) -> None:
+        """Unit off that gave ``lost_mw``."""
+        self._add(t_s, "generator_trip", self._case.unit_name[unit], cause, lost_mw, "MW")
+
+    def load_shed(self, t_s: float, loads: Index, blocks: Index, cause: str, demand_mw: Floats) -> None:
         """``blocks`` feeders opened at each of ``loads``; one event per bus that lost any."""
         for load, count in zip(loads, blocks, strict=True):
             if count:
-                name = self._case.bus_name[self._case.load_bus[load]]
-                self._add("load_shed", name, cause, count * BLOCK_SHARE * demand_mw[load], "MW")
+                bus = self._case.bus_name[self._case.load_bus[load]]
+                self._add(t_s, "load_shed", bus, cause, count * BLOCK_SHARE * demand_mw[load], "MW")
 
-    def island(self, bus: int, alive: bool, n_buses: int) -> None:
-        """A part split off."""
-        self._add("island", self._case.bus_name[bus], "live" if alive else "dead", n_buses, "buses")
+    def islands(self, t_s: float, n_buses: Sequence[int]) -> None:
+        """There are islands of these sizes now."""
+        name = "1 island" if len(n_buses) == 1 else f"{len(n_buses)} islands"
+        self._add(t_s, "island", name, "topology", max(n_buses, default=0), "buses")
 
-    def solver(self, bus: int, start: str) -> None:
-        """The island that ``bus`` is in needed another start than a warm one."""
-        self._add("solver", self._case.bus_name[bus], start, 1.0, "")
+    def no_solution(self, t_s: float, bus: int, island: int) -> None:
+        """The power flow of the island that ``bus`` is in has no solution."""
+        self._add(t_s, "solver", self._case.bus_name[bus], "no power flow solution", island, "island")
 
-    def relief(self, step: Relief, demand_mw: Floats, unit_mw: Floats) -> None:
+    def relief(self, t_s: float, step: Relief, demand_mw: Floats, unit_mw: Floats) -> None:
         """One step against a power flow without solution."""
-        lost = float((step.blocks * BLOCK_SHARE * demand_mw[step.loads]).sum())
         if step.kind in ("collapse", "blackout"):
-            self._add("voltage_collapse", self._case.bus_name[step.bus], step.kind, lost, "MW")
-        self.load_shed(step.loads, step.blocks, step.cause, demand_mw)
-        cause = "out_of_step" if step.kind == "out_of_step" else "voltage_collapse"
+            lost_mw = float((step.blocks * demand_mw[step.loads]).sum() * BLOCK_SHARE)
+            self._add(t_s, "voltage_collapse", self._case.bus_name[step.bus], step.kind, lost_mw, "MW")
+        self.load_shed(t_s, step.loads, step.blocks, step.cause, demand_mw)
         for unit in step.units:
-            self.generator_trip(int(unit), cause, unit_mw[unit])
+            self.generator_trip(t_s, int(unit), step.kind, unit_mw[unit])

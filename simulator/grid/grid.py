@@ -1,4 +1,9 @@
-"""The true grid: power flow, frequency and protection between one scan and the next."""
+"""The grid in time: demand and set-points in, true voltages, flows, frequencies and what tripped out.
+
+In calm one power flow closes each ``advance``. After anything acted, the compiled swing and the relays run
+to the next trip, each at its own time, with a power flow after every change and at least every
+``DynamicsSettings.resolve_s``.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.collapse import Demand, relieve
+from simulator.grid.collapse import Demand, blackout, relieve
 from simulator.grid.dynamics import FrequencyDynamics
 from simulator.grid.events import EventLog, GridEvent
-from simulator.grid.feeders import BLOCKS, Feeders, ShedCause
-from simulator.grid.powerflow import DEAD, Attempt, PowerFlow
+from simulator.grid.feeders import BLOCKS, ShedCause
+from simulator.grid.powerflow import DEAD, PowerFlow
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
-from simulator.grid.scheme import ProtectionScheme
-from simulator.grid.state import GridState, checked, split_parts
+from simulator.grid.relays import LowRelays, OverloadRelays
+from simulator.grid.state import GridState
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
-SETTLE_ROUNDS = 8
-SETTLED_MW = 1e-4
+MAX_RELIEFS = 20
+SETTLE_ROUNDS = 4
+# A remainder of time below this would be a power flow of its own for nothing.
+SAME_INSTANT_S = 1e-9
 
 
 class Grid(GridState):
-    """The grid in motion; what can be read of it is in ``GridState``.
+    """One grid in motion; what can be read of it is in ``GridState``. ``t_s``: how far it has come.
 
-    Between two power flows currents and voltages are constant, frequency is not. In calm one ``advance`` is
-    one power flow, at its end; after a disturbance there is one at every trip and at least one per
-    ``DynamicsSettings.resolve_s``. Electrical output is mechanical power plus the unit's inertial share of
-    the island's imbalance. Reactive limits of units are not enforced. Not thread-safe.
+    initial_dispatch_mw: (g,); losses are added by participation, so that the run starts in steady state with
+    what was switched and set before the first ``advance``. Reactive limits of units are not enforced.
+    Raises BadInput for settings or values that are not allowed.
     """
 
     def __init__(
@@ -41,224 +46,202 @@ class Grid(GridState):
         initial_dispatch_mw: Floats,
         protection: ProtectionSettings | None = None,
         dynamics: DynamicsSettings | None = None,
-        load_mw: Floats | None = None,
-        load_mvar: Floats | None = None,
     ) -> None:
-        """Start in steady state at nominal frequency at t = 0.
-
-        initial_dispatch_mw (g,): units make good the losses in proportion to their headroom.
-        load_mw, load_mvar (d,): initial demand, that of the case by default.
-        Raises BadInput for wrong lengths, non-finite values or settings out of range.
-        """
-        protection, dynamics = protection or ProtectionSettings(), dynamics or DynamicsSettings()
+        protection, settings = protection or ProtectionSettings(), dynamics or DynamicsSettings()
         protection.check()
-        dynamics.check()
-        self._settings = dynamics
-        self._demand_mw = checked("load_mw", case.load_mw if load_mw is None else load_mw, case.load_mw)
-        mvar = case.load_mvar if load_mvar is None else load_mvar
-        self._demand_mvar = checked("load_mvar", mvar, case.load_mw)
-        feeders, motion = Feeders(case.load_mw), FrequencyDynamics(case, protection, dynamics)
-        super().__init__(case, PowerFlow(case, motion.participation), feeders, motion)
-        self.relays = ProtectionScheme(case, protection)
+        settings.check()
+        motion = FrequencyDynamics(case, protection, settings)
+        super().__init__(case, PowerFlow(case, motion.participation), motion)
+        self._settings, self._uvls_steps = settings, protection.uvls_max_steps
+        self._overload = OverloadRelays(len(case.branch_name), protection)
+        self._uvls = LowRelays(len(case.load_bus), ((protection.uvls_pu, protection.uvls_delay_s),))
+        self._unit_low = LowRelays(len(case.unit_name), protection.unit_low_pu)
         self._log = EventLog(case)
-        self._disturbed_until_s = -math.inf
-        self._motion.regroup(self._flow.bus_island, self._flow.unit_on, self._hz)
-        self.settle(checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
+        self._calm_at_s = 0.0
+        self.t_s = 0.0
+        self._demand_mvar: Floats = case.load_mvar.copy()
+        self._started = False
+        motion.settle(_checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
+        self._regroup(np.full(len(case.bus_name), case.nominal_hz))
 
-    # --- inputs -------------------------------------------------------------------------------------------
+    # Inputs
 
     def set_demand(self, load_mw: Floats, load_mvar: Floats) -> None:
-        """Demand of every load (d,) at nominal frequency, MW and Mvar, from now on; shed feeders stay open.
-
-        Raises BadInput for wrong lengths or non-finite values.
-        """
-        self._demand_mw = checked("load_mw", load_mw, self.case.load_mw)
-        self._demand_mvar = checked("load_mvar", load_mvar, self.case.load_mw)
+        """Demand of every load (d,) at nominal frequency from now on; shed feeders stay open."""
+        self.load_demand_mw = _checked("load_mw", load_mw, self._case.load_mw)
+        self._demand_mvar = _checked("load_mvar", load_mvar, self._case.load_mw)
 
     def set_setpoints(self, power_mw: Floats) -> None:
-        """Set-points of the units (g,), MW; NaN keeps the old one. Clipped to each unit's present limits.
-
-        Raises BadInput for a wrong length or an infinite value.
-        """
+        """Set-points (g,) MW from now on, held to the units' limits; NaN keeps the last one."""
         wanted = np.asarray(power_mw, dtype=np.float64)
-        units = self._motion.units
-        if wanted.shape != units.setpoint.shape or np.isinf(wanted).any():
-            raise BadInput("set-points", wanted.shape, f"{units.setpoint.shape}, finite or NaN")
-        new = np.where(np.isnan(wanted), units.setpoint, np.clip(wanted, units.low, units.high))
-        units.setpoint[:] = np.where(units.island >= 0, new, 0.0)
+        units = self._dynamics.units
+        if wanted.shape != units.setpoint.shape:
+            raise BadInput("set-points shape", wanted.shape, str(units.setpoint.shape))
+        given = ~np.isnan(wanted) & self._flow.unit_on
+        # A set-point out of reach would wind the ramp up.
+        units.setpoint[given] = np.clip(wanted, units.low, units.high)[given]
 
-    def set_unit_limit(self, i: int, p_max_mw: float) -> None:
-        """Derate unit i to ``p_max_mw`` (0 to its capacity): the governor takes it there at once."""
-        case, units = self.case, self._motion.units
-        units.high[i] = min(max(float(p_max_mw), 0.0), case.unit_p_max_mw[i])
-        units.low[i] = min(case.unit_p_min_mw[i], units.high[i])
-        units.setpoint[i] = min(units.setpoint[i], units.high[i])
-        units.reference[i] = min(units.reference[i], units.high[i])
+    def set_unit_limit(self, unit: int, p_max_mw: float) -> None:
+        """Bound a unit's output, as a loss of cooling does; held between its minimum and its capacity."""
+        if math.isnan(p_max_mw):
+            raise BadInput(f"limit of {self._case.unit_name[unit]}", p_max_mw, "a number of MW")
+        low, high = self._case.unit_p_min_mw[unit], self._case.unit_p_max_mw[unit]
+        self._dynamics.units.high[unit] = min(max(p_max_mw, low), high)
 
-    def open_branch(self, i: int, cause: str) -> None:
-        """Open branch i now; the event comes with the next ``advance``. No effect if open."""
-        if self._flow.closed[i]:
-            self._open(i, cause)
-            self._solve_after_action()
+    def open_branch(self, branch: int, cause: str) -> None:
+        """Open a branch by hand, now; counts as a switching, not as a trip by a relay."""
+        if self._flow.closed[branch]:
+            self._flow.open_branch(branch)
+            self._switched(branch, cause, closed=False)
 
-    def close_branch(self, i: int) -> None:
-        """Close branch i now, without a synchronism check. Shed load and dropped units do not come back."""
-        if not self._flow.closed[i]:
-            self.relays.overload.reset(i)
-            self._flow.close_branch(i)
-            self._solve_after_action()
+    def close_branch(self, branch: int) -> None:
+        """Close a branch, now; islands on its two sides meet at their inertia-weighted mean frequency.
 
-    def trip_unit(self, i: int, cause: str) -> None:
-        """Take unit i off now. No effect if off."""
-        if self._flow.unit_on[i]:
-            self._drop(i, cause)
-            self._solve_after_action()
-
-    def shed_load(self, bus_name: str, blocks: int, cause: ShedCause = "planned") -> float:
-        """Open up to ``blocks`` feeders (of 20) at a bus now; returns MW of demand behind them.
-
-        Raises BadInput for a bus without load.
+        Loads that went dead with their part come back; what relays shed stays open.
         """
-        loads = np.array([self.load_index(bus_name)])
-        opened = self._shed(loads, blocks, cause)
-        self._solve_after_action()
-        return float(opened[0] * self._demand_mw[loads[0]] / BLOCKS)
+        if not self._flow.closed[branch]:
+            self._flow.close_branch(branch)
+            self._switched(branch, "closed", closed=True)
 
-    # --- time ---------------------------------------------------------------------------------------------
+    def _switched(self, branch: int, cause: str, closed: bool) -> None:
+        self._overload.reset(branch)
+        self._log.switch(self.t_s, branch, cause, closed)
+        self._disturbed()
+        if self._started:
+            self._solve()
+
+    # Time
 
     def advance(self, until_s: float) -> list[GridEvent]:
-        """Run to ``until_s``; returns what happened since the last call, each event at its own time.
+        """Go on to ``until_s`` and return what happened since the last call, in order of time.
 
-        Raises BadInput where ``until_s`` lies in the past.
+        Raises BadInput for a time in the past or without end.
         """
-        if not until_s >= self.t_s:
-            raise BadInput("advance until_s", until_s, f"{self.t_s} or later")
+        if not self.t_s <= until_s < math.inf:
+            raise BadInput("advance until_s", until_s, f"finite, from {self.t_s:g}")
+        if not self._started:
+            self._start()
         while self.t_s < until_s:
-            self._segment(until_s)
+            self._run_to_next(until_s)
         return self._log.take()
 
-    def settle(self, unit_mw: Floats | None = None) -> None:
-        """Put the grid in steady state at the present demand: units at ``unit_mw`` (g,) or as they are."""
-        units = self._motion.units
-        power = np.clip(self._flow.unit_mw if unit_mw is None else unit_mw, units.low, units.high)
-        self._motion.settle(np.where(units.island >= 0, power, 0.0))
+    def _start(self) -> None:
+        """Steady state at t = 0: units take the losses they have been left."""
+        self._started = True
+        self._solve()
         for _ in range(SETTLE_ROUNDS):
+            self._dynamics.settle(self._dynamics.within_limits(self._flow.unit_mw))
             self._solve()
-            missing = self._flow.unit_mw - units.power
-            if np.abs(missing).sum() < SETTLED_MW:
-                break
-            self._motion.settle(self._shared(missing))
 
-    def _shared(self, missing_mw: Floats) -> Floats:
-        """Present mechanical power plus each island's missing MW, by headroom of its units."""
-        units = self._motion.units
-        power = units.power.copy()
-        for k in range(self.n_islands):
-            own = units.island == k
-            gap = missing_mw[own].sum()
-            room = (units.high - power)[own] if gap > 0.0 else (power - units.low)[own]
-            if room.sum() > 0.0:
-                power[own] += room * max(min(gap / room.sum(), 1.0), -1.0)
-        return power
-
-    def _segment(self, until_s: float) -> None:
-        """To the next power flow: the first trip, the next one due while disturbed, or ``until_s``."""
-        self._motion.balance(self._demand_mw * self._feeders.served_share(), self._losses_mw)
-        self.relays.measure(self._flow, self.bus_voltage_pu, self._feeders)
-        span = until_s - self.t_s
-        if self.t_s < self._disturbed_until_s:
-            span = min(span, self._settings.resolve_s)
-        span = min(span, self.relays.time_to_act())
-        elapsed = self._motion.run(span)
-        reached = self.t_s + elapsed
-        # Land on the scan exactly; a remainder below a nanosecond would be a segment of its own.
-        self.t_s = until_s if until_s - reached < 1e-9 else reached
-        self._log.t_s = self.t_s
-        acted = self.relays.advance(elapsed)
-        acted = bool(acted or self._motion.loads.acts.any() or self._motion.relays.trips.any())
-        if acted:
-            self._apply()
+    def _run_to_next(self, until_s: float) -> None:
+        """Sub-step to the next action or power flow, and solve."""
+        self._dynamics.balance(self._connected_mw(), self._flow.island_losses_mw())
+        left = until_s - self.t_s
+        span = min(left, self._settings.resolve_s) if self.t_s < self._calm_at_s else left
+        relays = (self._overload.time_to_trip(), self._uvls.time_to_act(), self._unit_low.time_to_act())
+        passed = self._dynamics.run(min(span, *relays))
+        self.t_s = until_s if left - passed < SAME_INSTANT_S else self.t_s + passed
+        acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_low)]
+        if any(acted) or self._dynamics.loads.acts.any() or self._dynamics.relays.trips.any():
+            self._act()
         self._solve()
 
-    def _apply(self) -> None:
-        """Do what the relays ordered at this instant: branches, units, then load."""
-        self._disturbed_until_s = self.t_s + self._settings.calm_after_s
-        relays, motion = self.relays, self._motion
-        for i in np.flatnonzero(relays.overload.trips & self._flow.closed):
-            self._open(int(i), "overload")
-        for trips, cause in ((motion.relays.trips, "frequency"), (relays.unit_low.acts, "under_voltage")):
+    def _act(self) -> None:
+        """Carry out what the relays ordered at this instant."""
+        self._disturbed()
+        for i in np.flatnonzero(self._overload.trips & self._flow.closed):
+            branch = int(i)
+            self._log.line_trip(self.t_s, branch, self.branch_loading_pu[branch])
+            self._flow.open_branch(branch)
+            self._overload.reset(branch)
+        for trips, cause in ((self._dynamics.relays.trips, "frequency"), (self._unit_low.acts, "voltage")):
             for i in np.flatnonzero(trips & self._flow.unit_on):
-                self._drop(int(i), cause)
-        self._shed(np.flatnonzero(motion.loads.acts), 1, "ufls")
-        self._shed(np.flatnonzero(relays.uvls.acts), 1, "uvls")
-        relays.uvls.restart(relays.uvls.acts)
+                self._trip_unit(int(i), cause)
+        self._shed(np.flatnonzero(self._dynamics.loads.acts), 1, "ufls")
+        self._shed(np.flatnonzero(self._uvls.acts), 1, "uvls")
+        self._uvls.restart(self._uvls.acts)
+        self._unit_low.restart(self._unit_low.acts)
 
-    def _open(self, i: int, cause: str) -> None:
-        self._log.line_trip(i, cause, self._flow.flows.loading[i])
-        self.relays.overload.reset(i)
-        self._flow.open_branch(i)
+    def _trip_unit(self, unit: int, cause: str) -> None:
+        self._log.generator_trip(self.t_s, unit, cause, self._flow.unit_mw[unit])
+        self._flow.drop_unit(unit)
 
-    def _drop(self, i: int, cause: str) -> None:
-        self._log.generator_trip(i, cause, self._flow.unit_mw[i])
-        self._flow.drop_unit(i)
+    def _shed(self, loads: Index, blocks: int, cause: ShedCause) -> None:
+        opened = self.feeders.shed(loads, blocks, cause)
+        self._log.load_shed(self.t_s, loads, opened, cause, self.load_demand_mw)
 
-    def _shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
-        opened = self._feeders.shed(loads, blocks, cause)
-        self._log.load_shed(loads, opened, cause, self._demand_mw)
-        return opened
+    def _disturbed(self) -> None:
+        self._calm_at_s = self.t_s + self._settings.calm_after_s
 
-    def _solve_after_action(self) -> None:
-        self._disturbed_until_s = self.t_s + self._settings.calm_after_s
-        self._log.t_s = self.t_s
-        self._solve()
-
-    # --- power flow ---------------------------------------------------------------------------------------
+    # Solving
 
     def _solve(self) -> None:
-        """Power flow of every island; relieves those without a solution until all have one or are dead."""
-        while True:
-            self._follow_topology()
-            served = self._feeders.served_share()
-            active = self._demand_mw * served * self._motion.damping_factor(self._flow.bus_island)
-            attempts = self._flow.solve(active, self._demand_mvar * served, self._motion.units.power)
-            self.n_solves += 1
-            if not self._relieved(attempts):
-                break
-        self._losses_mw = self._flow.island_losses_mw()
-        energised = self._flow.bus_island[self.case.load_bus] != DEAD
-        self._take_solution(
-            np.where(energised, active, 0.0), np.where(energised, self._demand_mvar * served, 0.0)
-        )
+        """Power flow of every island; where there is none, relieve until there is."""
+        reliefs = 0
+        while failed := self._solve_once():
+            # Giving an island up ends it, so that this loop ends too.
+            self._relieve(failed[0], last=reliefs >= MAX_RELIEFS)
+            reliefs += 1
+        self._measure()
 
-    def _relieved(self, attempts: list[Attempt]) -> bool:
-        """Report other than warm starts; relieve islands without solution. True if there was one."""
-        failed = False
-        for attempt in attempts:
-            if attempt.start == "warm":
-                continue
-            bus = int(np.flatnonzero(self._flow.islands[attempt.island].bus)[0])
-            self._log.solver(bus, attempt.start)
-            if attempt.start == "none":
-                failed = True
-                self._relieve(attempt.island)
-        return failed
+    def _solve_once(self) -> list[int]:
+        """Follow the topology and solve; returns the islands without solution."""
+        self._follow_topology()
+        served, flow = self.feeders.served_share(), self._flow
+        active_mw = self.load_demand_mw * served * self._dynamics.damping_factor(flow.bus_island)
+        attempts = flow.solve(active_mw, self._demand_mvar * served, self._dynamics.units.power)
+        return [attempt.island for attempt in attempts if attempt.start == "none"]
 
-    def _relieve(self, island: int) -> None:
-        self._disturbed_until_s = self.t_s + self._settings.calm_after_s
-        power = self._motion.units.power
-        demand = Demand(self._demand_mw, self._demand_mvar, power)
-        for step in relieve(self.case, self._flow, island, self._feeders, demand, self.relays.uvls_max_steps):
-            self._log.relief(step, self._demand_mw, power)
+    def _relieve(self, island: int, last: bool) -> None:
+        """Shed, trip or give up what keeps an island from a solution; ``last``: give it up."""
+        self._disturbed()
+        flow, unit_mw = self._flow, self._dynamics.units.power.copy()
+        self._log.no_solution(self.t_s, int(np.flatnonzero(flow.islands[island].bus)[0]), island)
+        damping = self._dynamics.damping_factor(flow.bus_island)
+        demand = Demand(self.load_demand_mw * damping, self._demand_mvar, unit_mw)
+        if last:
+            steps = [blackout(flow, island, self.feeders)]
+        else:
+            steps = relieve(self._case, flow, island, self.feeders, demand, self._uvls_steps)
+        for step in steps:
+            self._log.relief(self.t_s, step, self.load_demand_mw, unit_mw)
 
     def _follow_topology(self) -> None:
-        """Rebuild islands after switching; load and frequency follow."""
-        before = self._flow.bus_island.copy()
-        hz = self._motion.bus_hz(before)
-        rebuilt = self._flow.update_topology()
-        if rebuilt:
-            for part in split_parts(before, self._flow.bus_island, self._flow.raw_part):
-                self._log.island(part.first_bus, part.alive, part.n_buses)
-            dead = np.flatnonzero(self._flow.bus_island[self.case.load_bus] == DEAD)
-            self._shed(dead, BLOCKS, "island")
-        if rebuilt or (self._motion.units.island >= 0).sum() != self._flow.sources_on():
-            self._motion.regroup(self._flow.bus_island, self._flow.unit_on, hz)
+        """Rebuild islands after switching; frequencies, dead units and dead loads follow."""
+        flow, dynamics = self._flow, self._dynamics
+        island, on, mw = flow.bus_island, flow.unit_on.copy(), flow.unit_mw.copy()
+        bus_hz = dynamics.bus_hz(island)
+        rebuilt = flow.update_topology()
+        if rebuilt or dynamics.holds_off_units(flow.unit_on):
+            self._regroup(bus_hz)
+        if rebuilt and not np.array_equal(island, flow.bus_island):
+            for unit in np.flatnonzero(on & ~flow.unit_on):
+                self._log.generator_trip(self.t_s, int(unit), "island", mw[unit])
+            self._log.islands(self.t_s, [int(solver.bus.sum()) for solver in flow.islands])
+
+    def _regroup(self, bus_hz: Floats) -> None:
+        """Frequencies by the islands as they are; loads of dead parts go, those of living ones come back."""
+        self._dynamics.regroup(self._flow.bus_island, self._flow.unit_on, bus_hz)
+        dead = self._flow.bus_island[self._case.load_bus] == DEAD
+        self.feeders.restore(np.flatnonzero(~dead), "island")
+        self._shed(np.flatnonzero(dead), BLOCKS, "island")
+
+    def _measure(self) -> None:
+        """Let relays see the new state."""
+        case, flow = self._case, self._flow
+        voltage = self.bus_voltage_pu
+        steps_left = self.feeders.can_shed() & (self.feeders.opened_by("uvls") < self._uvls_steps)
+        alive = flow.bus_island[case.load_bus] != DEAD
+        self._overload.measure(self.branch_loading_pu)
+        self._uvls.measure(voltage[case.load_bus], alive & steps_left)
+        self._unit_low.measure(voltage[case.unit_bus], flow.unit_on)
+
+
+def _checked(where: str, values: Floats, like: Floats) -> Floats:
+    """A copy of ``values``. Raises BadInput unless it has the shape of ``like`` and is finite."""
+    array = np.array(values, dtype=np.float64)
+    if array.shape != like.shape:
+        raise BadInput(f"{where} shape", array.shape, str(like.shape))
+    if not np.isfinite(array).all():
+        raise BadInput(where, float(array[~np.isfinite(array)][0]), "finite numbers")
+    return array

@@ -41,10 +41,9 @@ def branch_admittance(case: GridCase) -> Admittance:
 class PowerFlow:
     """True state of the network after the last ``solve``.
 
-    closed (l,), unit_on (g,): status, changed only through the methods; changed: since the last
-    ``update_topology``. bus_island (n,): position in ``islands`` or DEAD. participation (g,): how units share
-    an island's imbalance; a part of the grid is alive while it holds a unit that is on and participates.
-    raw_part (n,): connected part of every bus, dead ones too, by its first bus.
+    closed (l,), unit_on (g,): status, changed only through the methods. bus_island (n,): position in
+    ``islands`` or DEAD. participation (g,): how units share an island's imbalance; a part of the grid is
+    alive while it holds a unit that is on and participates.
     voltage (n,): complex pu, 0 where dead; flows: see ``Flows``; unit_mw, unit_mvar (g,): electrical output;
     shunt_mw (n,): active power that bus shunts draw.
     """
@@ -70,7 +69,7 @@ class PowerFlow:
         self.unit_mw, self.unit_mvar = np.zeros(g), np.zeros(g)
         self.shunt_mw = np.zeros(n)
         self._part = np.full(n, DEAD, dtype=np.int64)
-        self.changed = True
+        self._changed = True
         self.update_topology()
 
     def update_topology(self) -> bool:
@@ -79,12 +78,11 @@ class PowerFlow:
         A branch that leaves the parts as they were is only taken out of its island's model, which keeps the
         model's voltages as a start.
         """
-        if not self.changed:
+        if not self._changed:
             return False
-        self.changed = False
+        self._changed = False
         case = self._case
         part = connected_parts(len(case.bus_name), case.branch_from, case.branch_to, self.closed)
-        self.raw_part = part
         source = self.unit_on & self.participates
         alive = np.unique(part[case.unit_bus[source]])
         part = np.where(np.isin(part, alive), part, DEAD)
@@ -97,7 +95,7 @@ class PowerFlow:
     def open_branch(self, i: int) -> None:
         """Open branch i; the islands follow with ``update_topology``."""
         self.closed[i] = False
-        self.changed = True
+        self._changed = True
         island = self.bus_island[self._case.branch_from[i]]
         if island != DEAD:
             self.islands[island].open_branch(i)
@@ -105,25 +103,21 @@ class PowerFlow:
     def close_branch(self, i: int) -> None:
         """Close branch i and rebuild the islands."""
         self.closed[i] = True
-        self.changed = True
+        self._changed = True
         self._part = np.full(len(self._part), DEAD, dtype=np.int64)
 
     def drop_unit(self, i: int) -> None:
         """Take unit i off; the islands follow with ``update_topology``."""
         self.unit_on[i] = False
-        self.changed = True
+        self._changed = True
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].drop_unit(i)
 
-    def sources_on(self) -> int:
-        """How many units are on that can hold an island's balance."""
-        return int((self.unit_on & self.participates).sum())
-
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
         case = self._case
-        self.changed = True
+        self._changed = True
         self.unit_on &= self.bus_island[case.unit_bus] != island
 
     def _build(self, part: Index, alive: Index) -> None:
