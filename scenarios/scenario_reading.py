@@ -61,9 +61,10 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:
         for part in parents:
             place = _child(place, part, override)
         if isinstance(place, list):
-            place[_index(place, last, override)] = _value(text)
+            index = _index(place, last, override)
+            place[index] = _value(text, place[index])
         elif isinstance(place, dict):
-            place[last] = _value(text)
+            place[last] = _value(text, place.get(last))
         else:
             raise BadInput("--set", override, f"the key of a table; {parents[-1]} is a value")
 
@@ -83,11 +84,13 @@ def check(document: dict[str, Any], source: str) -> Scenario:
     return scenario
 
 
-def _value(text: str) -> Any:
+def _value(text: str, before: Any) -> Any:
     try:
-        return _without_dates(tomllib.loads(f"value = {text}")["value"])
+        value = _without_dates(tomllib.loads(f"value = {text}")["value"])
     except tomllib.TOMLDecodeError:
         return text.strip()
+    # Names may look like numbers: a bus stays "76" without quotes that a shell would eat.
+    return text.strip() if isinstance(before, str) and not isinstance(value, str) else value
 
 
 def _child(place: Any, part: str, override: str) -> Any:

@@ -39,10 +39,10 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     scenario: str = "flagship"
-    runs: int = 24
-    duration_s: float = 10_800.0
+    runs: int = 30
+    duration_s: float = 21_600.0
     first_seed: int = FIRST_SEED
-    load_scale: tuple[float, float] = (0.85, 1.05)
+    load_scale: tuple[float, float] = (0.85, 1.1)
     outage_share: float = 0.4
     tampered_share: float = 0.8
     eps: float = 0.5
@@ -142,7 +142,8 @@ def _attacks(model: PlantModel, config: DataConfig, luck: np.random.Generator) -
         eps=config.eps,
         options={"seed": own, "period_s": float(luck.choice([1800.0, 3600.0, 5400.0]))},
     )
-    return (shift, level)
+    # Each domain must also be seen clean while the other is tampered with.
+    return ((shift,), (level,), (shift, level))[int(luck.integers(3))]
 
 
 def label(folder: Path) -> None:

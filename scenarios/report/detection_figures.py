@@ -217,7 +217,7 @@ def _against_eps(domain: str, curves: list[dict[str, Any]], certified_eps: float
         xaxis={"title": {"text": "eps (% of each tag's range)"}},
         yaxis={"range": [-3, 103]},
         shapes=[here],
-        legend={"y": -0.2, "yanchor": "top", "orientation": "v"},
+        legend={"y": -0.3, "yanchor": "top", "orientation": "v"},
         margin={"b": 150},
     )
     return Figure(f"against-eps-{domain}", domain, caption, data, figure)
