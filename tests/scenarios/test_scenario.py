@@ -56,6 +56,11 @@ def test_smoke_has_300_scans():
     assert smoke.exchanges == 300
 
 
+def test_an_override_of_a_text_stays_text(base):
+    scenario = load_scenario(base, ("water.bus=\"76\"", "scenario.name=7"))
+    assert (scenario.water.bus, scenario.scenario.name) == ("76", "7")
+
+
 def test_overrides_are_typed_by_toml_and_reach_into_lists(base):
     scenario = load_scenario(
         base,
