@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-
 SECONDS_PER_HOUR = 3600.0
 SHED_CAUSES = ("ufls", "uvls", "voltage_collapse", "island", "planned")
 
@@ -17,30 +12,32 @@ SHED_CAUSES = ("ufls", "uvls", "voltage_collapse", "island", "planned")
 class Outcomes:
     """Integrals of one arm. Water figures are of one district until ``figures`` multiplies by replication."""
 
-    nominal_hz: float
+    min_frequency_hz: float
     replication: int
     energy_not_served_mwh: float = 0.0
     peak_load_shed_mw: float = 0.0
     lines_tripped: int = 0
     generators_tripped: int = 0
-    min_frequency_hz: float = field(init=False)
     plant_derated_mwh: float = 0.0
     shed_mw_by_cause: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SHED_CAUSES, 0.0))
     water_not_delivered_m3: float = 0.0
     low_pressure_node_hours: float = 0.0
     tank_overflow_m3: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.min_frequency_hz = self.nominal_hz
+    def add_event(self, kind: str, cause: str, value: float) -> None:
+        """Count what tripped, and the MW that each cause cut where it cut them."""
+        if kind == "line_trip":
+            self.lines_tripped += 1
+        elif kind == "generator_trip":
+            self.generators_tripped += 1
+        elif kind == "load_shed":
+            self.shed_mw_by_cause[cause] += value
 
-    def add_scan(self, unserved_mw: float, derated_mw: float, frequencies_hz: Floats, step_s: float) -> None:
-        """One scan of the grid: demand not served and derating held for step_s; live frequencies only."""
+    def add_scan(self, unserved_mw: float, derated_mw: float, step_s: float) -> None:
+        """One scan of the grid: demand not served and derating, each held for step_s."""
         self.energy_not_served_mwh += unserved_mw * step_s / SECONDS_PER_HOUR
         self.peak_load_shed_mw = max(self.peak_load_shed_mw, unserved_mw)
         self.plant_derated_mwh += derated_mw * step_s / SECONDS_PER_HOUR
-        live = frequencies_hz[np.isfinite(frequencies_hz)]
-        if live.size:
-            self.min_frequency_hz = min(self.min_frequency_hz, float(live.min()))
 
     def figures(self) -> dict[str, float | None]:
         """Contract names; None where nothing of the kind is modelled."""

@@ -102,7 +102,7 @@ class Plant:
         self._true = np.full(len(tags), np.nan)
         self._source = self._sources()
         self._events: list[PlantEvent] = []
-        self._water_due = False
+        self._water_due = self._lacks_water = False
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
         self._env.process(periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water))
@@ -169,16 +169,20 @@ class Plant:
             load_mw[self._coupling.pump_load] += self._coupling.pump_draw_mw()
         self.grid.set_demand(load_mw, load_mvar)
         derated_mw = self._coupling.derate()
+        self._note_derating(derated_mw)
         self._note(self.grid.advance(scan * self.settings.scan_s))
         self._coupling.supply_pumps(self._env.now)
-        shed_mw = self.grid.shed_mw_by_cause
-        self.outcomes.add_scan(
-            sum(shed_mw.values()),
-            derated_mw,
-            self.grid.bus_frequency_hz,
-            self.settings.scan_s,
-        )
-        self.outcomes.shed_mw_by_cause = shed_mw
+        self.outcomes.add_scan(float(self.grid.load_shed_mw.sum()), derated_mw, self.settings.scan_s)
+        self.outcomes.min_frequency_hz = self.grid.lowest_frequency_hz
+
+    def _note_derating(self, derated_mw: float) -> None:
+        """An event where the cooled unit begins to lack water, and where it has enough again."""
+        if (derated_mw > 0.0) == self._lacks_water:
+            return
+        self._lacks_water = derated_mw > 0.0
+        cause = "cooling water lacks" if self._lacks_water else "cooling water is back"
+        unit = self.settings.water.cooled_unit
+        self._events.append(PlantEvent(self._env.now, "plant_derated", unit, cause, derated_mw, "MW"))
 
     def _step_water(self, step: int) -> None:
         self.water.set_demand_factor(self._water_demand.at(step))
@@ -230,11 +234,9 @@ class Plant:
 
     def _note(self, events: Sequence[tuple[float, str, str, str, float, str]]) -> None:
         for event in events:
-            self._events.append(PlantEvent(*event))
-            if event[1] == "line_trip":
-                self.outcomes.lines_tripped += 1
-            elif event[1] == "generator_trip":
-                self.outcomes.generators_tripped += 1
+            noted = PlantEvent(*event)
+            self._events.append(noted)
+            self.outcomes.add_event(noted.kind, noted.cause, noted.value)
 
     def _pool(self) -> Floats:
         """Every true quantity that has an instrument, concatenated as ``_sources`` counts them."""

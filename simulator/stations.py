@@ -21,6 +21,7 @@ from simulator.grid.case import GridCase
 from simulator.instruments import CONTACT, FREQUENCY, LEVEL, POWER, VOLTAGE, WATER_FLOW, Accuracy
 from simulator.settings import PlantSettings
 from simulator.water.controls import Controls
+from simulator.water.pump_rules import pump_rules
 from simulator.water.water import Water
 from streams.errors import BadInput
 from streams.plant_model import Branch, Bus, Link, LinkTag, PlantModel, Pump, Tag, Tank, Unit
@@ -234,17 +235,16 @@ def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantMode
         links.append(Link(level_link, tank.station, PUMP_CONTROLLER, False))
         link_tags.append(LinkTag(level_link, tank.level_tag))
     pumps = []
-    for i, name in enumerate(water.layout.pump_names):
-        followed, on_level, off_level = _thresholds(controls, i)
+    for name, rule in zip(water.layout.pump_names, pump_rules(controls), strict=True):
         link_tags.append(LinkTag(from_centre(PUMP_CONTROLLER), name))
         flow = 2.0 * PUMP_RANGE_M3H
         pumps.append(
             Pump(
                 name=name,
                 station=PUMP_CONTROLLER,
-                tank=followed,
-                on_level_m=on_level,
-                off_level_m=off_level,
+                tank=rule.tank,
+                on_level_m=rule.on_level_m,
+                off_level_m=rule.off_level_m,
                 flow_tag=add(PUMP_CONTROLLER, f"{name}_flow_m3h", "m3/h", 0.0, flow),
                 status_tag=add(PUMP_CONTROLLER, f"{name}_running", "running", 0.0, 1.0),
                 command_link=from_centre(PUMP_CONTROLLER),
@@ -260,27 +260,6 @@ def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantMode
         tanks=tanks,
         pumps=tuple(pumps),
     )
-
-
-def _thresholds(controls: Controls, pump: int) -> tuple[str, float, float]:
-    """(tank, lowest level below which the pump is started, highest above which it is stopped).
-
-    Pumps without level control: ("", 0, 0).
-    """
-    layout = controls.layout
-    tank = ""
-    on: list[float] = []
-    off: list[float] = []
-    for action in controls.actions:
-        if action.link != layout.pumps[pump]:
-            continue
-        for premise in action.premises:
-            if premise.quantity == "level":
-                tank = layout.tank_names[premise.tank]
-                (on if action.is_open else off).append(premise.value)
-    if not tank:
-        return "", 0.0, 0.0
-    return tank, float(min(on, default=0.0)), float(max(off, default=0.0))
 
 
 def _tanks(network: str, water: Water, add: _AddTag) -> tuple[Tank, ...]:

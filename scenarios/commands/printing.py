@@ -31,7 +31,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], title: str 
 
 def number(value: float | None, digits: int = 1) -> str:
     """A figure for people; a dash where none applies."""
-    return "-" if value is None else f"{value:,.{digits}f}"
+    return "-" if value is None else f"{value:z,.{digits}f}"
 
 
 def _is_figure(text: str) -> bool:

@@ -149,6 +149,10 @@ class FrequencyDynamics:
         """(n,) frequency at every bus, 0 where dead."""
         return np.asarray(np.where(bus_island >= 0, self.islands.hz[bus_island], 0.0))
 
+    def lowest_hz(self) -> float:
+        """Frequency of the slowest island; nominal where none lives."""
+        return float(self.islands.hz[: self._n_islands].min(initial=self._nominal_hz))
+
     def run(self, span_s: float) -> float:
         """Sub-step until a frequency relay acts or ``span_s`` is over; returns the seconds that passed.
 

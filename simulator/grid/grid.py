@@ -33,8 +33,9 @@ SAME_INSTANT_S = 1e-9
 
 
 class Grid(GridState):
-    """One grid in motion; what can be read of it is in ``GridState``. ``t_s``: how far it has come.
+    """One grid in motion; what can be read of it is in ``GridState``.
 
+    t_s: how far it has come. lowest_frequency_hz: of any live island so far, seen before every power flow.
     initial_dispatch_mw: (g,); losses are added by participation, so that the run starts in steady state with
     what was switched and set before the first ``advance``. Reactive limits of units are not enforced.
     Raises BadInput for settings or values that are not allowed.
@@ -59,6 +60,7 @@ class Grid(GridState):
         self._log = EventLog(case)
         self._calm_at_s = 0.0
         self.t_s = 0.0
+        self.lowest_frequency_hz = case.nominal_hz
         self._demand_mvar: Floats = case.load_mvar.copy()
         self._started = False
         motion.settle(_checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
@@ -140,6 +142,7 @@ class Grid(GridState):
         span = min(left, self._settings.resolve_s) if self.t_s < self._calm_at_s else left
         relays = (self._overload.time_to_trip(), self._uvls.time_to_act(), self._unit_low.time_to_act())
         passed = self._dynamics.run(min(span, *relays))
+        self.lowest_frequency_hz = min(self.lowest_frequency_hz, self._dynamics.lowest_hz())
         self.t_s = until_s if left - passed < SAME_INSTANT_S else self.t_s + passed
         acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_low)]
         if any(acted) or self._dynamics.loads.acts.any() or self._dynamics.relays.trips.any():

@@ -186,3 +186,28 @@ def test_pumps_stop_when_their_feeder_is_shed(plant):
 def test_what_does_not_exist_is_named(changes, named):
     with pytest.raises(BadInput, match=named):
         Plant(settings(**changes))
+
+
+def test_derating_is_told_when_it_begins_and_when_it_ends(plant, monkeypatch):
+    one = plant()
+    lacking_mw = iter([0.0, 0.0, 7.0, 5.0, 0.0, 0.0])
+    monkeypatch.setattr(one._coupling, "derate", lambda: next(lacking_mw))
+    events = [event for report in run(one, 5) for event in report.events if event.kind == "plant_derated"]
+    assert [(event.element, event.value, event.t_s) for event in events] == [
+        ("G89", 7.0, 3 * SCAN_S),
+        ("G89", 0.0, 5 * SCAN_S),
+    ]
+    assert one.outcomes.plant_derated_mwh == pytest.approx(12.0 * SCAN_S / 3600.0)
+
+
+def test_shedding_by_cause_is_the_sum_of_its_events(plant):
+    """Each cut counts where and when it happens, whatever its customers would draw later."""
+    one = plant()
+    for unit in np.argsort(-one.grid.unit_power_mw)[:6]:
+        one.grid._trip_unit(int(unit), "test")
+    events = [event for report in run(one, 20) for event in report.events if event.kind == "load_shed"]
+    by_cause = {cause: 0.0 for cause in one.outcomes.shed_mw_by_cause}
+    for event in events:
+        by_cause[event.cause] += event.value
+    assert by_cause["ufls"] > 100.0
+    assert by_cause == pytest.approx(one.outcomes.shed_mw_by_cause)
