@@ -206,7 +206,7 @@ def test_shedding_by_cause_is_the_sum_of_its_events(plant):
     for unit in np.argsort(-one.grid.unit_power_mw)[:6]:
         one.grid._trip_unit(int(unit), "test")
     events = [event for report in run(one, 20) for event in report.events if event.kind == "load_shed"]
-    by_cause = {cause: 0.0 for cause in one.outcomes.shed_mw_by_cause}
+    by_cause = dict.fromkeys(one.outcomes.shed_mw_by_cause, 0.0)
     for event in events:
         by_cause[event.cause] += event.value
     assert by_cause["ufls"] > 100.0
