@@ -169,9 +169,9 @@ def _complain(sentence: str, status: int) -> int:
 
 
 def _prepare_environment() -> None:
-    """One thread for linear algebra, so that results do not depend on cores; a place for compiled kernels."""
+    """One thread for linear algebra, whatever was set: results must not depend on it; a place for kernels."""
     for name in _THREADS:
-        os.environ.setdefault(name, "1")
+        os.environ[name] = "1"
     os.environ.setdefault("NUMBA_CACHE_DIR", str(_user_cache() / "breakwater" / "numba"))
 
 

@@ -16,6 +16,7 @@ from scenarios.models import find_model
 from scenarios.scenario import Attack, Scenario
 from simulator.budgets import link_budgets
 from simulator.grid.case import load_case
+from simulator.grid.feeders import BLOCKS
 from simulator.plant import Plant
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
@@ -52,6 +53,7 @@ def _prepare(scenario: Scenario) -> Prepared:
     attacks = tuple(_resolve(attack, model, i) for i, attack in enumerate(scenario.attack))
     resolved = msgspec.structs.replace(scenario, attack=attacks)
     link_budgets(model, resolved.plant_settings(attacked=True).budgets)
+    _check_certified(scenario, model)
     folder, misfit = _fitting_model(scenario, model)
     return Prepared(resolved, model, assumptions, folder, misfit)
 
@@ -91,6 +93,11 @@ def _check_places(scenario: Scenario) -> None:
     for field, name, known in pointed:
         if name not in known:
             raise BadInput(field, name, f"a name in {case.name} such as {', '.join(known[:3])}")
+    if not 0 <= water.feeder < BLOCKS:
+        raise BadInput("water.feeder", water.feeder, f"0 to {BLOCKS - 1}")
+    if not 0 <= scenario.grid.protected_flows <= len(case.branch_name):
+        allowed = f"0 to {len(case.branch_name)}, the branches of {case.name}"
+        raise BadInput("grid.protected_flows", scenario.grid.protected_flows, allowed)
 
 
 def _resolve(attack: Attack, model: PlantModel, number: int) -> Attack:
@@ -106,6 +113,15 @@ def _resolve(attack: Attack, model: PlantModel, number: int) -> Attack:
             raise BadInput(where, pattern, f"an unprotected link or a pattern, such as {example}")
         found.update(dict.fromkeys(matches))
     return msgspec.structs.replace(attack, links=tuple(found))
+
+
+def _check_certified(scenario: Scenario, model: PlantModel) -> None:
+    """Tags that the scenario wants certified for an eps of their own."""
+    eps = scenario.detector.eps
+    known = {tag.name for tag in model.tags}
+    for tag in eps if isinstance(eps, dict) else ():
+        if tag not in known:
+            raise BadInput("detector.eps", tag, "a tag of this plant (see tags.csv)")
 
 
 def _declared(scenario: Scenario) -> list[str]:
@@ -124,4 +140,8 @@ def _declared(scenario: Scenario) -> list[str]:
 
 
 def _fitting_model(scenario: Scenario, model: PlantModel) -> tuple[Path | None, str]:
-    return find_model(scenario.detector.model, model)
+    try:
+        return find_model(scenario.detector.model, model)
+    except BadInput as error:
+        allowed = f"a model ({error.where}: {error.value}; allowed: {error.allowed})"
+        raise BadInput("detector.model", scenario.detector.model, allowed) from None

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import msgspec
 
 from scenarios import catalogue
-from scenarios.scenario import Attack, Scenario, Section
+from scenarios.scenario import Attack, Scenario
+from scenarios.strict import explained, refuse_unknown
 from streams.errors import BadInput
-
-WORDS = {
-    "float": "a number",
-    "int": "an integer",
-    "str": "a string",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-}
-"""What msgspec calls types, in words."""
 
 
 def locate(name_or_path: str) -> Path:
@@ -74,11 +64,11 @@ def check(document: dict[str, Any], source: str) -> Scenario:
     for where, number in _numbers(document, ""):
         if not math.isfinite(number):
             raise BadInput(f"{source}: {where}", number, "a finite number")
-    _refuse_unknown(document, Scenario, source, "")
+    refuse_unknown(document, Scenario, source)
     try:
         scenario = msgspec.convert(document, Scenario)
     except msgspec.ValidationError as error:
-        raise _explained(error, document, source) from None
+        raise explained(error, document, Scenario, source) from None
     _check_times(scenario, source)
     _check_names(scenario, source)
     return scenario
@@ -124,56 +114,6 @@ def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
             yield from _numbers(inner, f"{where}[{number}]")
     elif isinstance(value, float):
         yield where, value
-
-
-def _refuse_unknown(table: Any, kind: type[Section], source: str, where: str) -> None:
-    """Name an unknown key and those that are allowed, which msgspec's own message does not list."""
-    if not isinstance(table, dict):
-        return
-    hints = get_type_hints(kind)
-    for key, value in table.items():
-        place = f"{where}.{key}" if where else key
-        if key not in hints:
-            raise BadInput(f"{source}: key {place}", value, "one of " + ", ".join(sorted(hints)))
-        inner = next((k for k in (hints[key], *get_args(hints[key])) if _is_section(k)), None)
-        if inner is not None:
-            for number, entry in enumerate(value if isinstance(value, list) else [value]):
-                _refuse_unknown(
-                    entry, inner, source, f"{place}[{number}]" if isinstance(value, list) else place
-                )
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section)
-
-
-def _explained(error: msgspec.ValidationError, document: dict[str, Any], source: str) -> BadInput:
-    """msgspec's message, turned into where, value and allowed."""
-    text, _, path = str(error).partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
-    if missing := re.search(r"missing required field `(.+?)`", text):
-        place = f"{path}.{missing[1]}" if path else missing[1]
-        return BadInput(f"{source}: {place}", None, "a value; this key is required")
-    value: Any = document
-    for part in re.findall(r"[^.\[\]]+|\.\.\.", path):
-        if isinstance(value, dict):
-            value = value.get(part, value)
-        elif isinstance(value, list) and part.isdecimal():
-            value = value[int(part)]
-    allowed = re.sub(r", got .*", "", text.removeprefix("Expected "))
-    allowed = re.sub(r"`(\w+)`", lambda found: WORDS.get(found[1], found[1]), allowed).replace("`", "")
-    if text.startswith("Invalid enum value"):
-        allowed = _choices(path)
-    return BadInput(f"{source}: {path}", value, allowed)
-
-
-def _choices(path: str) -> str:
-    """Values of the literal field that a path such as "grid.security" or "attack[0].knowledge" names."""
-    kind: Any = Scenario
-    for part in re.sub(r"\[\d+\]", "", path).split("."):
-        hint = get_type_hints(kind)[part]
-        kind = next((k for k in (hint, *get_args(hint)) if _is_section(k)), hint)
-    return ", ".join(map(repr, get_args(kind)))
 
 
 def _check_times(scenario: Scenario, source: str) -> None:
@@ -224,8 +164,9 @@ def _check_attack(attack: Attack, where: str) -> None:
     known = catalogue.attackers()
     if attack.attacker not in known:
         raise BadInput(f"{where}.attacker", attack.attacker, ", ".join(known))
+    kind = known[attack.attacker].options_type
+    refuse_unknown(attack.options, kind, f"{where}.options")
     try:
-        msgspec.convert(attack.options, known[attack.attacker].options_type)
+        msgspec.convert(attack.options, kind)
     except msgspec.ValidationError as error:
-        fields = ", ".join(get_type_hints(known[attack.attacker].options_type)) or "none"
-        raise BadInput(f"{where}.options", attack.options, f"{fields} ({error})") from None
+        raise explained(error, attack.options, kind, f"{where}.options") from None

@@ -5,17 +5,21 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from detectors.config import TrainConfig, check
 from detectors.model import Model, load_model
 from detectors.train import train
+from detectors.water_features import BLOCK, LAGS_MIN
 from scenarios.run_folder import write_document
-from scenarios.training_data import DataConfig, generate
+from scenarios.strict import explained, refuse_unknown
+from scenarios.training_data import DataConfig, check_data, generate
 from streams.errors import BadInput
 
 DATA = "data"
+_Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 OnData = Callable[[int, int], None]
 OnStep = Callable[[str, str, int, int, float], None]
@@ -36,12 +40,22 @@ def load_training(path: Path) -> Training:
         raise BadInput("CONFIG", str(path), f"a readable TOML file ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput("CONFIG", str(path), f"a TOML file ({error})") from None
+    wanted = document.pop("data", {})
+    data = check_data(_converted(wanted, DataConfig, f"{path}: data"), str(path))
+    detector = check(_converted(document, TrainConfig, str(path)), str(path))
+    least_s = 60.0 * (LAGS_MIN[-1] + BLOCK)
+    if detector.water.enabled and data.duration_s <= least_s:
+        allowed = f"more than {least_s:g}, or [water] enabled = false"
+        raise BadInput(f"{path}: data.duration_s", data.duration_s, allowed)
+    return Training(data, detector)
+
+
+def _converted(table: dict[str, Any], kind: type[_Kind], source: str) -> _Kind:
+    refuse_unknown(table, kind, source)
     try:
-        data = msgspec.convert(document.pop("data", {}), DataConfig)
-        detector = msgspec.convert(document, TrainConfig)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise BadInput("CONFIG", str(path), f"a training configuration ({error})") from None
-    return Training(data, check(detector, str(path)))
+        raise explained(error, table, kind, source) from None
 
 
 def train_model(training: Training, out: Path, on_data: OnData, on_step: OnStep) -> Model:

@@ -28,6 +28,7 @@ FIRST_SEED = 1_000_000
 ARM = "undefended"
 HARMFUL_LOADING = 1.0
 YEAR_DAYS = 365
+SHARES = ("outage_share", "tampered_share", "eps")
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,20 +48,25 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tampered_share: float = 0.8
     eps: float = 0.5
 
-    def __post_init__(self) -> None:
-        """Raises ValueError, which msgspec turns into a validation error with the path to the field."""
-        low, high = self.load_scale
-        if self.first_seed < FIRST_SEED:
-            raise ValueError(f"first_seed: {self.first_seed} is not allowed; allowed: {FIRST_SEED} and up")
-        if not 1 <= self.runs <= 10_000:
-            raise ValueError(f"runs: {self.runs} is not allowed; allowed: 1 to 10000")
-        if not 600.0 <= self.duration_s <= 86_400.0:
-            raise ValueError(f"duration_s: {self.duration_s} is not allowed; allowed: 600 to 86400")
-        if not 0.0 < low <= high <= 2.0:
-            raise ValueError(f"load_scale: {self.load_scale} is not allowed; allowed: 0 < low <= high <= 2")
-        for field in ("outage_share", "tampered_share", "eps"):
-            if not 0.0 <= getattr(self, field) <= 1.0:
-                raise ValueError(f"{field}: {getattr(self, field)} is not allowed; allowed: 0 to 1")
+
+def check_data(config: DataConfig, where: str) -> DataConfig:
+    """The same ``config``. Raises BadInput for a value out of range or a scenario that cannot be read."""
+    low, high = config.load_scale
+    ranges = (
+        ("first_seed", f"{FIRST_SEED} and up", config.first_seed >= FIRST_SEED),
+        ("runs", "1 to 10000", 1 <= config.runs <= 10_000),
+        ("duration_s", "600 to 86400", 600.0 <= config.duration_s <= 86_400.0),
+        ("load_scale", "0 < low <= high <= 2", 0.0 < low <= high <= 2.0),
+        *((name, "0 to 1", 0.0 <= getattr(config, name) <= 1.0) for name in SHARES),
+    )
+    for field, allowed, good in ranges:
+        if not good:
+            raise BadInput(f"{where}: data.{field}", getattr(config, field), allowed)
+    try:
+        load_scenario(config.scenario)
+    except BadInput as error:
+        raise BadInput(f"{where}: data.scenario", error.value, error.allowed) from None
+    return config
 
 
 def generate(config: DataConfig, folder: Path, on_progress: Callable[[int, int], None]) -> list[Path]:
@@ -167,7 +173,10 @@ def label(folder: Path) -> None:
         "tampered_water": water,
         "harmful": harmful,
     }
-    pq.write_table(pa.table(columns), folder / "labels.parquet")
+    part = folder / "labels.part"
+    pq.write_table(pa.table(columns), part)
+    # Labels that are there mark a run as finished: they appear whole or not at all.
+    part.replace(folder / "labels.parquet")
 
 
 def _differs(measured: pa.Table, received: pa.Table, names: list[str]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ class Draws:
             int.from_bytes(hashlib.blake2b(f"{seed}|{role}|{name}".encode(), digest_size=16).digest())
             for name in elements
         ]
-        self._kind = kind
+        self._philox = np.random.Philox(key=0)
+        generator = np.random.Generator(self._philox)
+        self._fill: Any = generator.standard_normal if kind == "normal" else generator.random
         self._block = -1
         self._values = np.empty((0, 0))
 
@@ -30,13 +33,22 @@ class Draws:
         """Row of numbers, one per element, for step >= 0."""
         block, row = divmod(step, BLOCK_STEPS)
         if block != self._block:
-            self._values = np.ascontiguousarray(np.array([self._draw(key, block) for key in self._keys]).T)
-            self._block = block
-        values: NDArray[np.float64] = self._values[row] if self._keys else np.empty(0)
+            drawn = np.empty((len(self._keys), BLOCK_STEPS))
+            for key, own in zip(self._keys, drawn, strict=True):
+                self._seek(key, block)
+                self._fill(out=own)
+            self._values, self._block = np.ascontiguousarray(drawn.T), block
+        values: NDArray[np.float64] = self._values[row]
         return values
 
-    def _draw(self, key: int, block: int) -> NDArray[np.float64]:
-        generator = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, block]))
-        if self._kind == "normal":
-            return generator.standard_normal(BLOCK_STEPS)
-        return generator.random(BLOCK_STEPS)
+    def _seek(self, key: int, block: int) -> None:
+        """As ``Philox(key=key, counter=[0, 0, 0, block])``; making one costs as much as its draws."""
+        words = np.array([key % 2**64, key >> 64, 0, 0, 0, block], dtype=np.uint64)
+        self._philox.state = {
+            "bit_generator": "Philox",
+            "state": {"key": words[:2], "counter": words[2:]},
+            "buffer": np.zeros(4, dtype=np.uint64),
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }

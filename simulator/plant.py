@@ -245,7 +245,7 @@ class Plant:
             (
                 grid.load_served_mw,
                 grid.unit_power_mw,
-                np.nan_to_num(grid.bus_frequency_hz),
+                np.where(grid.bus_energised, grid.bus_frequency_hz, 0.0),
                 grid.bus_voltage_pu,
                 grid.branch_flow_from_mw,
                 grid.branch_closed,

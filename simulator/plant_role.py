@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.outcomes import SECONDS_PER_HOUR
 from simulator.plant import Plant, Report
 from simulator.settings import PlantSettings
+from simulator.station_reports import StationReports
 from streams import topics
 from streams.messages import (
     AnyMessage,
@@ -16,7 +20,6 @@ from streams.messages import (
     Outcome,
     PlantModelMessage,
     Tap,
-    Telemetry,
     Truth,
 )
 from streams.role import Outgoing
@@ -36,15 +39,13 @@ class PlantRole:
         self._sequence = Sequencer()
         self._hour = 0
         model = self.plant.model
-        self._report_slots: dict[str, tuple[str, list[int]]] = {}
-        for i, tag in enumerate(model.tags):
-            self._report_slots.setdefault(tag.station, (tag.link, []))[1].append(i)
-        self._water_stations = {tag.station for tag in model.tags if tag.period_s > settings.scan_s}
-        self._tapped = {link for budget in settings.budgets for link in budget.links}
-        self._link_rows: dict[str, list[int]] = {}
-        for i, entry in enumerate(model.link_tags):
-            if entry.link in self._tapped:
-                self._link_rows.setdefault(entry.link, []).append(i)
+        tags = list(enumerate(model.tags))
+        slow = {tag.station for tag in model.tags if tag.period_s > settings.scan_s}
+        self._fast_stations = StationReports((i, tag) for i, tag in tags if tag.station not in slow)
+        self._water_stations = StationReports((i, tag) for i, tag in tags if tag.station in slow)
+        tapped = {link for budget in settings.budgets for link in budget.links}
+        self._tapped_tags = _by_link(tapped, (tag.link for tag in model.tags))
+        self._tapped_link_tags = _by_link(tapped, (entry.link for entry in model.link_tags))
 
     def step(self, k: int, t_s: float, inbox: Mapping[str, Sequence[AnyMessage]]) -> list[Outgoing]:
         """Advance the twin to t_s and publish what it shows."""
@@ -70,34 +71,15 @@ class PlantRole:
         return Outgoing(topics.MODEL, self.name, message)
 
     def _telemetry(self, k: int, t_s: float, report: Report) -> list[Outgoing]:
-        values = report.received.tolist()
-        return [
-            Outgoing(
-                topics.TELEMETRY,
-                station,
-                Telemetry(
-                    producer=station,
-                    seq=self._number(topics.TELEMETRY, station),
-                    k=k,
-                    t_s=t_s,
-                    link=link,
-                    values=[values[i] for i in slots],
-                ),
-            )
-            for station, (link, slots) in self._report_slots.items()
-            if report.water_reported or station not in self._water_stations
-        ]
+        outgoing = self._fast_stations.messages(k, t_s, report.received)
+        if report.water_reported:
+            outgoing += self._water_stations.messages(k, t_s, report.received)
+        return outgoing
 
     def _intercepts(self, k: int, t_s: float, report: Report) -> list[Outgoing]:
         """Values before any tap, on the links that a budget names."""
-        measured = report.measured.tolist()
-        seen = [
-            (link, [measured[i] for i in slots])
-            for link, slots in self._report_slots.values()
-            if link in self._tapped
-        ]
-        own = report.link_values.tolist()
-        seen += [(link, [own[i] for i in rows]) for link, rows in self._link_rows.items()]
+        seen = [(link, report.measured[slots].tolist()) for link, slots in self._tapped_tags.items()]
+        seen += [(link, report.link_values[rows].tolist()) for link, rows in self._tapped_link_tags.items()]
         return [
             Outgoing(
                 topics.INTERCEPT,
@@ -160,3 +142,12 @@ class PlantRole:
             shed_mw_by_cause=outcomes.shed_mw_by_cause,
             complete=last,
         )
+
+
+def _by_link(wanted: Collection[str], links: Iterable[str]) -> dict[str, NDArray[np.intp]]:
+    """Link -> positions at which it stands in ``links``, for the links that are wanted."""
+    rows: dict[str, list[int]] = {}
+    for i, link in enumerate(links):
+        if link in wanted:
+            rows.setdefault(link, []).append(i)
+    return {link: np.array(own, dtype=np.intp) for link, own in rows.items()}

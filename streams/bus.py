@@ -9,12 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from streams import topics
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One payload as read back: full topic name, partition, key ("" for none), payload."""
 
     topic: str
@@ -55,6 +57,10 @@ class Bus(Protocol):
 
     def publish(self, topic: str, key: str, payload: bytes) -> int:
         """Append to the partition that the key belongs to and return its number."""
+        ...
+
+    def publish_all(self, topic: str, keyed: Sequence[tuple[str, bytes]]) -> list[int]:
+        """Publish (key, payload) pairs in order and return how many went to each partition."""
         ...
 
     def publish_to(self, topic: str, partition: int, payload: bytes) -> None:

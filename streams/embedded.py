@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -32,12 +33,14 @@ class EmbeddedBus:
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}
         self._subscriptions: list[EmbeddedSubscription] = []
-        self._arrived = threading.Condition()
+        # Entered in C, unlike the condition on it, which takes twice as long.
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
         self._waiting = 0
 
     def declare(self, partitions: Mapping[str, int]) -> None:
         """See ``Bus.declare``."""
-        with self._arrived:
+        with self._lock:
             for topic, count in partitions.items():
                 found = self._logs.setdefault(topic, _Log(count)).partitions
                 if found != count:
@@ -54,21 +57,30 @@ class EmbeddedBus:
 
     def publish(self, topic: str, key: str, payload: bytes) -> int:
         """See ``Bus.publish``."""
+        return self.publish_all(topic, [(key, payload)]).index(1)
+
+    def publish_all(self, topic: str, keyed: Sequence[tuple[str, bytes]]) -> list[int]:
+        """See ``Bus.publish_all``."""
         log = self._log(topic)
-        partition = partition_of(key, log.partitions) if log.partitions > 1 else 0
-        self._append(log, Record(topic, partition, key, payload))
-        return partition
+        counts = [0] * log.partitions
+        records = []
+        for key, payload in keyed:
+            partition = partition_of(key, log.partitions)
+            counts[partition] += 1
+            records.append(Record(topic, partition, key, payload))
+        self._append(log, records)
+        return counts
 
     def publish_to(self, topic: str, partition: int, payload: bytes) -> None:
         """See ``Bus.publish_to``."""
-        self._append(self._log(topic), Record(topic, partition, "", payload))
+        self._append(self._log(topic), [Record(topic, partition, "", payload)])
 
     def flush(self) -> None:
         """Nothing to do: a record is stored when publish returns."""
 
     def subscribe(self, topics: Sequence[str]) -> EmbeddedSubscription:
         """See ``Bus.subscribe``. Raises RunFailed when the first records of a topic are gone already."""
-        with self._arrived:
+        with self._lock:
             for topic in topics:
                 if self._log(topic).base:
                     raise RunFailed(f"topic {topic}: its first records are no longer kept; subscribe earlier")
@@ -78,7 +90,7 @@ class EmbeddedBus:
 
     def close(self) -> None:
         """Forget every record."""
-        with self._arrived:
+        with self._lock:
             self._logs.clear()
             self._subscriptions.clear()
 
@@ -88,12 +100,14 @@ class EmbeddedBus:
         except KeyError:
             raise RunFailed(f"topic {topic} was not declared") from None
 
-    def _append(self, log: _Log, record: Record) -> None:
-        with self._arrived:
-            log.records.append(record)
-            log.size += len(record.payload)
+    def _append(self, log: _Log, records: list[Record]) -> None:
+        if not records:
+            return
+        with self._lock:
+            log.records += records
+            log.size += sum([len(record.payload) for record in records])
             if log.size > log.trim_at:
-                self._trim(record.topic, log)
+                self._trim(records[0].topic, log)
             if self._waiting:
                 self._arrived.notify_all()
 
@@ -101,8 +115,10 @@ class EmbeddedBus:
         end = log.base + len(log.records)
         read = min((s.cursors[topic] for s in self._subscriptions if topic in s.cursors), default=end)
         drop = 0
-        while log.size > RETAINED_BYTES and drop < read - log.base:
-            log.size -= len(log.records[drop].payload)
+        for record in itertools.islice(log.records, read - log.base):
+            if log.size <= RETAINED_BYTES:
+                break
+            log.size -= len(record.payload)
             drop += 1
         del log.records[:drop]
         log.base += drop
@@ -121,7 +137,7 @@ class EmbeddedSubscription:
     def poll(self, timeout_s: float) -> list[Record]:
         """See ``Subscription.poll``."""
         arrived = self._bus._arrived
-        with arrived:
+        with self._bus._lock:
             records = self._take()
             if records or timeout_s <= 0.0:
                 return records
@@ -137,7 +153,7 @@ class EmbeddedSubscription:
 
     def close(self) -> None:
         """See ``Subscription.close``."""
-        with self._bus._arrived:
+        with self._bus._lock:
             if self in self._bus._subscriptions:
                 self._bus._subscriptions.remove(self)
 
@@ -145,9 +161,6 @@ class EmbeddedSubscription:
         taken: list[Record] = []
         cursors = self.cursors
         for topic, log in self._logs.items():
-            end = log.base + len(log.records)
-            cursor = cursors[topic]
-            if cursor < end:
-                taken += log.records[cursor - log.base :]
-                cursors[topic] = end
+            taken += log.records[cursors[topic] - log.base :]
+            cursors[topic] = log.base + len(log.records)
         return taken

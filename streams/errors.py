@@ -15,7 +15,11 @@ class BadInput(BreakwaterError):
 
     def __init__(self, where: str, value: object, allowed: str) -> None:
         self.where, self.value, self.allowed = where, value, allowed
-        super().__init__(f"{where}: {value!r} is not allowed; allowed: {allowed}")
+        # All three are kept as args: SimPy and pickle build an exception anew from them.
+        super().__init__(where, value, allowed)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.value!r} is not allowed; allowed: {self.allowed}"
 
 
 class RunFailed(BreakwaterError):

@@ -7,10 +7,11 @@ without gaps per producer, so a loss that a duplicate makes up for is noticed to
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 
 from streams.bus import Bus, Record
@@ -44,6 +45,33 @@ class _Due:
         self.announced = [0] * partitions
 
 
+class _Topic:
+    """One topic read: its short name and lag, who writes it, what is due by exchange, what was taken out."""
+
+    __slots__ = ("due", "expected", "finished", "lag", "name", "next_seq", "partitions")
+
+    def __init__(self, name: str, lag: int, expected: frozenset[str], partitions: int) -> None:
+        self.name, self.lag, self.expected, self.partitions = name, lag, expected, partitions
+        self.due: dict[int, _Due] = {}
+        self.finished = -1
+        self.next_seq: dict[str, int] = defaultdict(int)
+
+    def awaited(self, k: int) -> int | None:
+        """The exchange that must be complete in exchange k, None for nothing."""
+        once = self.name in WRITTEN_ONCE and k > self.lag
+        return k - self.lag if k >= self.lag and self.expected and not once else None
+
+    def missing(self, exchange: int) -> list[str]:
+        """Producers that have not ended the exchange on every partition."""
+        due = self.due.get(exchange)
+        if due is None:
+            return sorted(self.expected)
+        if len(due.markers) == len(self.expected) * self.partitions:
+            return []
+        needed = ((name, p) for name in self.expected for p in range(self.partitions))
+        return sorted({name for name, p in needed if (name, p) not in due.markers})
+
+
 class Inbox:
     """Reads the topics of one role. ``expected``: topic -> role names that write it in this run.
 
@@ -60,16 +88,13 @@ class Inbox:
         timeout_s: float,
         dead_letter: Callable[[str, Record, str], None],
     ) -> None:
-        self._reads = dict(reads)
-        self._expected = {topic: frozenset(expected.get(topic, ())) for topic in reads}
-        self._short = {full_name(run, topic): topic for topic in reads}
-        self._partitions = {topic: bus.partitions(full_name(run, topic)) for topic in reads}
-        self._subscription = bus.subscribe(list(self._short)) if reads else None
+        self._topics: dict[str, _Topic] = {}
+        for topic, lag in reads.items():
+            name = full_name(run, topic)
+            self._topics[name] = _Topic(topic, lag, frozenset(expected.get(topic, ())), bus.partitions(name))
+        self._subscription = bus.subscribe(list(self._topics)) if reads else None
         self._timeout_s = timeout_s
         self._dead_letter = dead_letter
-        self._due: dict[tuple[str, int], _Due] = {}
-        self._finished = dict.fromkeys(reads, -1)
-        self._next_seq: dict[tuple[str, str], int] = defaultdict(int)
 
     def gather(self, k: int) -> dict[str, list[AnyMessage]]:
         """Messages due in exchange k per topic read, ordered by (producer, seq).
@@ -77,15 +102,13 @@ class Inbox:
         A topic read with lag 1 gives those of k - 1. Raises RunFailed when a message was lost, duplicated or
         late, or when the wait exceeds ``timeout_s``; Aborted when another participant gave up.
         """
-        inbox: dict[str, list[AnyMessage]] = {topic: [] for topic in self._reads}
-        awaited = {
-            topic: k - lag
-            for topic, lag in self._reads.items()
-            if k >= lag and self._expected[topic] and not (topic in WRITTEN_ONCE and k > lag)
-        }
+        awaited = [
+            (topic, exchange) for topic in self._topics.values() if (exchange := topic.awaited(k)) is not None
+        ]
         self._wait(awaited)
-        for topic, exchange in awaited.items():
-            inbox[topic] = self._settle(topic, exchange)
+        inbox: dict[str, list[AnyMessage]] = {topic.name: [] for topic in self._topics.values()}
+        for topic, exchange in awaited:
+            inbox[topic.name] = _settle(topic, exchange)
         return inbox
 
     def close(self) -> None:
@@ -93,82 +116,81 @@ class Inbox:
         if self._subscription is not None:
             self._subscription.close()
 
-    def _wait(self, awaited: Mapping[str, int]) -> None:
+    def _wait(self, awaited: Sequence[tuple[_Topic, int]]) -> None:
         deadline = time.monotonic() + self._timeout_s
-        while missing := [pair for pair in awaited.items() if not self._complete(*pair)]:
+        while missing := [(t, k, names) for t, k in awaited if (names := t.missing(k))]:
             left_s = deadline - time.monotonic()
             if left_s <= 0.0:
-                waiting = "; ".join(f"{self._missing(*pair)} on {pair[0]}" for pair in missing)
+                waiting = "; ".join(f"{', '.join(names)} on {topic.name}" for topic, _, names in missing)
                 raise RunFailed(
                     f"no end of exchange {missing[0][1]} within {self._timeout_s:g} s: waiting for {waiting}"
                 )
             assert self._subscription is not None
-            for record in self._subscription.poll(left_s):
-                self._take(record)
+            self._take(self._subscription.poll(left_s))
 
-    def _complete(self, topic: str, exchange: int) -> bool:
-        due = self._due.get((topic, exchange))
-        needed = len(self._expected[topic]) * self._partitions[topic]
-        return due is not None and len(due.markers) == needed
+    def _take(self, records: Sequence[Record]) -> None:
+        for record in records:
+            topic = self._topics[record.topic]
+            try:
+                message = decode(record.payload)
+            except Malformed as error:
+                self._dead_letter(topic.name, record, str(error))
+                continue
+            if type(message) is Abort:
+                raise Aborted(message)
+            due = topic.due.get(message.k)
+            if due is None:
+                due = _begin(topic, message, record.topic)
+            if type(message) is Marker:
+                _mark(topic, record.partition, message, due)
+            else:
+                due.messages[record.partition].append(message)
 
-    def _missing(self, topic: str, exchange: int) -> str:
-        due = self._due.get((topic, exchange))
-        seen = due.markers if due else set()
-        needed = ((name, p) for name in self._expected[topic] for p in range(self._partitions[topic]))
-        return ", ".join(sorted({name for name, p in needed if (name, p) not in seen}))
 
-    def _take(self, record: Record) -> None:
-        topic = self._short[record.topic]
-        try:
-            message = decode(record.payload)
-        except Malformed as error:
-            self._dead_letter(topic, record, str(error))
-            return
-        if type(message) is Abort:
-            raise Aborted(message)
-        if not self._expected[topic]:
-            raise RunFailed(f"topic {topic}: {message.producer} writes on it but nobody is expected to")
-        k = message.k
-        if k <= self._finished[topic]:
+def _begin(topic: _Topic, message: AnyMessage, full: str) -> _Due:
+    """Make room for the exchange of a message, the first that came of it."""
+    if not topic.expected:
+        raise RunFailed(f"topic {topic.name}: {message.producer} writes on it but nobody is expected to")
+    if message.k <= topic.finished:
+        raise RunFailed(
+            f"topic {full}: {type(message).__name__} of {message.producer} for exchange {message.k} came "
+            "after its end; was this run id used before?"
+        )
+    due = topic.due[message.k] = _Due(topic.partitions)
+    return due
+
+
+def _mark(topic: _Topic, partition: int, marker: Marker, due: _Due) -> None:
+    if marker.producer not in topic.expected:
+        raise RunFailed(f"topic {topic.name}: {marker.producer} writes on it but is not expected in this run")
+    if (marker.producer, partition) in due.markers:
+        raise RunFailed(
+            f"topic {topic.name}: {marker.producer} ended exchange {marker.k} twice; was this run id used "
+            "before?"
+        )
+    due.markers.add((marker.producer, partition))
+    due.announced[partition] += marker.count
+
+
+def _settle(topic: _Topic, exchange: int) -> list[AnyMessage]:
+    """Take a complete exchange out: counted, ordered, numbered without gaps."""
+    due = topic.due.pop(exchange)
+    topic.finished = sys.maxsize if topic.name in WRITTEN_ONCE else exchange
+    for partition, messages in enumerate(due.messages):
+        if len(messages) != due.announced[partition]:
             raise RunFailed(
-                f"topic {record.topic}: {type(message).__name__} of {message.producer} for exchange {k} came "
-                "after its end; was this run id used before?"
+                f"topic {topic.name}, partition {partition}, exchange {exchange}: {due.announced[partition]} "
+                f"messages were announced and {len(messages)} arrived"
             )
-        due = self._due.get((topic, k))
-        if due is None:
-            due = self._due[topic, k] = _Due(self._partitions[topic])
-        if type(message) is Marker:
-            self._mark(topic, record.partition, message, due)
-        else:
-            due.messages[record.partition].append(message)
-
-    def _mark(self, topic: str, partition: int, marker: Marker, due: _Due) -> None:
-        if marker.producer not in self._expected[topic]:
-            raise RunFailed(f"topic {topic}: {marker.producer} writes on it but is not expected in this run")
-        if (marker.producer, partition) in due.markers:
+    ordered = sorted(itertools.chain.from_iterable(due.messages), key=_order)
+    next_seq = topic.next_seq
+    for message in ordered:
+        producer = message.producer
+        number = next_seq[producer]
+        if message.seq != number:
             raise RunFailed(
-                f"topic {topic}: {marker.producer} ended exchange {marker.k} twice; was this run id used "
-                "before?"
+                f"topic {topic.name}, exchange {exchange}: message {number} of {producer} was "
+                f"expected and {message.seq} came: one is lost or came twice"
             )
-        due.markers.add((marker.producer, partition))
-        due.announced[partition] += marker.count
-
-    def _settle(self, topic: str, exchange: int) -> list[AnyMessage]:
-        due = self._due.pop((topic, exchange))
-        self._finished[topic] = sys.maxsize if topic in WRITTEN_ONCE else exchange
-        for partition, messages in enumerate(due.messages):
-            if len(messages) != due.announced[partition]:
-                raise RunFailed(
-                    f"topic {topic}, partition {partition}, exchange {exchange}: {due.announced[partition]} "
-                    f"messages were announced and {len(messages)} arrived"
-                )
-        ordered = sorted((m for messages in due.messages for m in messages), key=_order)
-        for message in ordered:
-            number = self._next_seq[topic, message.producer]
-            if message.seq != number:
-                raise RunFailed(
-                    f"topic {topic}, exchange {exchange}: message {number} of {message.producer} was "
-                    f"expected and {message.seq} came: one is lost or came twice"
-                )
-            self._next_seq[topic, message.producer] = number + 1
-        return ordered
+        next_seq[producer] = number + 1
+    return ordered

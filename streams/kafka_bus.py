@@ -103,6 +103,13 @@ class KafkaBus:
         self._send(topic, partition, key.encode(), payload)
         return partition
 
+    def publish_all(self, topic: str, keyed: Sequence[tuple[str, bytes]]) -> list[int]:
+        """See ``Bus.publish_all``."""
+        counts = [0] * self.partitions(topic)
+        for key, payload in keyed:
+            counts[self.publish(topic, key, payload)] += 1
+        return counts
+
     def publish_to(self, topic: str, partition: int, payload: bytes) -> None:
         """See ``Bus.publish_to``."""
         self._send(topic, partition, None, payload)

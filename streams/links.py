@@ -146,6 +146,8 @@ class LinkTable:
         place = self._places.get(link)
         if place is None or element not in place.slots:
             return value
+        if not place.channel.reachable:
+            return value
         values = self._values[link]
         slot = place.slots[element]
         values[slot] = value

@@ -88,7 +88,6 @@ class Participant:
         self._own = [topic for topic in role.writes if set(expected.get(topic, ())) == {role.name}]
         self._dead_letters = Sequencer()
         self._written = {topic: full_name(run, topic) for topic in role.writes}
-        self._partitions = {topic: bus.partitions(name) for topic, name in self._written.items()}
         self._inbox = Inbox(bus, run, role.reads, expected, timeout_s, self._dead_letter)
 
     def exchange(self, k: int) -> None:
@@ -144,17 +143,20 @@ class Participant:
                 )
 
     def _publish(self, k: int, t_s: float, outgoing: Sequence[Outgoing]) -> None:
-        open_topics = [topic for topic in self._written if k == 0 or topic not in WRITTEN_ONCE]
-        counts = {topic: [0] * self._partitions[topic] for topic in open_topics}
-        for topic, key, message in outgoing:
-            if topic not in counts or message.k != k:
+        payloads: dict[str, list[tuple[str, bytes]]] = {
+            topic: [] for topic in self._written if k == 0 or topic not in WRITTEN_ONCE
+        }
+        for out in outgoing:
+            topic, message = out.topic, out.message
+            if topic not in payloads or message.k != k:
                 raise RunFailed(
                     f"{self.role.name}: a message of exchange {message.k} on topic {topic} in exchange {k} "
-                    f"is not allowed; allowed: {', '.join(open_topics) or 'none'}"
+                    f"is not allowed; allowed: {', '.join(payloads) or 'none'}"
                 )
-            counts[topic][self._bus.publish(self._written[topic], key, encode(message))] += 1
-        for topic, per_partition in counts.items():
-            for partition, count in enumerate(per_partition):
+            payloads[topic].append((out.key, encode(message)))
+        for topic, keyed in payloads.items():
+            counts = self._bus.publish_all(self._written[topic], keyed)
+            for partition, count in enumerate(counts):
                 marker = Marker(producer=self.role.name, seq=k, k=k, t_s=t_s, count=count)
                 self._bus.publish_to(self._written[topic], partition, encode(marker))
         self._bus.flush()

@@ -41,10 +41,11 @@ EventKind = Literal[
 ]
 
 
-class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", gc=False):
     """Fields that every message carries.
 
-    producer: station, role or detector that wrote it; seq: its number on this topic, from 0.
+    producer: station, role or detector that wrote it; seq: its number on this topic, from 0. No field leads
+    back to its message, so the garbage collector need not look (``gc``).
     """
 
     producer: str
@@ -104,7 +105,7 @@ class Directive(Message, frozen=True, tag="directive", kw_only=True):
     reason: str
 
 
-class Setpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Setpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One element of a command.
 
     quantity: "power_mw" (unit), "pump_on" (0/1, central order), "pump_auto" (give the pump back to its PLC),

@@ -39,12 +39,13 @@ class Channel:
     """Values in ``size`` slots; only the slots in ``reach`` can ever be tapped, and only they cost anything.
 
     Calls come with times that never decrease. Where two taps cover a slot at the same time, the one accepted
-    later wins and the other is over for that slot. ``changed`` is set when a tap began or ended; whoever
-    keeps account of it resets it.
+    later wins and the other is over for that slot. ``reachable``: whether there is a slot to tap.
+    ``changed`` is set when a tap began or ended; whoever keeps account of it resets it.
     """
 
     def __init__(self, size: int, reach: Sequence[int]) -> None:
         self._reach = np.array(sorted(reach), dtype=np.intp)
+        self.reachable = len(self._reach) > 0
         self._column = np.full(size, -1, dtype=np.intp)
         self._column[self._reach] = np.arange(len(self._reach))
         self._history = _History(len(self._reach))
@@ -72,7 +73,7 @@ class Channel:
         arithmetic; only ``drop`` makes a value missing. A tap that looks back to a missing value or to
         before the record passes the measured value on.
         """
-        if not len(self._reach):
+        if not self.reachable:
             return measured
         if t_s >= self._next_change_s:
             self._change(t_s)

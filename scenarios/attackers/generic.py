@@ -7,8 +7,10 @@ evaluation.
 from __future__ import annotations
 
 import hashlib
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from scenarios.attackers.base import Attacker, Budget, Options, TapOrder, View
@@ -23,8 +25,8 @@ Flags = NDArray[np.bool_]
 class RandomOptions(Options, frozen=True):
     """seed: of this attacker's own luck; period_s: how long one shift lasts."""
 
-    seed: int = 0
-    period_s: float = 120.0
+    seed: Annotated[int, Meta(ge=0)] = 0
+    period_s: Annotated[float, Meta(gt=0)] = 120.0
 
 
 def _generator(name: str, seed: int, step: int) -> np.random.Generator:

@@ -6,6 +6,10 @@ as an alarm or a safe mode of the water domain shows, the attacker withdraws and
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from scenarios.attackers.base import Attacker, Budget, Options, TapOrder, View
 from streams.plant_model import PlantModel, Tank
 
@@ -14,9 +18,9 @@ class LevelSpoofingOptions(Options, frozen=True):
     """replay_s: age of the level shown to SCADA; back_off_s: how long it lies low after a reaction;
     margin_m: how far above the pumps' off level the spoofed level stands."""
 
-    replay_s: float = 3600.0
-    back_off_s: float = 1800.0
-    margin_m: float = 0.3
+    replay_s: Annotated[float, Meta(gt=0)] = 3600.0
+    back_off_s: Annotated[float, Meta(ge=0)] = 1800.0
+    margin_m: Annotated[float, Meta(ge=0)] = 0.3
 
 
 class LevelSpoofing(Attacker):

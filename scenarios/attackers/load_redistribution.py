@@ -9,8 +9,10 @@ keeps the one whose true flows are forecast to trip most.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from scenarios.attackers.base import Attacker, Budget, Options, TapOrder, View
@@ -30,9 +32,9 @@ class LoadRedistributionOptions(Options, frozen=True):
     """tau: largest shift of a load, share of its value; targets: lines considered each time;
     pickup: loading that the attacker wants to exceed, per unit of rating."""
 
-    tau: float = 0.4
-    targets: int = 200
-    pickup: float = 1.3
+    tau: Annotated[float, Meta(ge=0, le=1)] = 0.4
+    targets: Annotated[int, Meta(ge=1)] = 200
+    pickup: Annotated[float, Meta(gt=0)] = 1.3
 
 
 @dataclass(frozen=True)

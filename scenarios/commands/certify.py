@@ -8,11 +8,17 @@ from pathlib import Path
 from detectors.certificate import STATEMENTS, certify_windows
 from detectors.model import load_model, model_folder
 from scenarios.commands.printing import print_json, print_table
+from streams.errors import BadInput
+
+TELEMETRY = "telemetry.parquet"
 
 
 def certify_command(model: str, data: Path, as_json: bool) -> None:
     """Certificates of all windows: the whole list as JSON, or how many of each kind. Raises BadInput."""
-    certificates = certify_windows(load_model(model_folder(model)), data)
+    chosen = load_model(model_folder(model))
+    if not ((data / TELEMETRY).is_file() or (data.is_file() and data.suffix == ".parquet")):
+        raise BadInput("DATA", str(data), f"the folder of an arm, with {TELEMETRY}, or such a Parquet file")
+    certificates = certify_windows(chosen, data)
     if as_json:
         print_json(certificates)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ class Agc:
         self._share = p_max_mw / p_max_mw.sum()
         self._bias = bias_mw_per_hz
         self._nominal = nominal_hz
+        self._limit_mw = RESTORE_LIMIT_SHARE * float(p_max_mw.sum())
         self._integral_mw = 0.0
 
     def correct(self, base_mw: Floats, frequency_hz: float, step_s: float) -> Floats:
@@ -31,11 +34,10 @@ class Agc:
         A frequency that is not finite leaves the regulation as it is.
         """
         error_mw = 0.0
-        if np.isfinite(frequency_hz):
+        if math.isfinite(frequency_hz):
             error_mw = self._bias * (self._nominal - frequency_hz)
-            limit = RESTORE_LIMIT_SHARE * float(self._p_max.sum())
             self._integral_mw += INTEGRAL_GAIN_PER_S * step_s * error_mw
-            self._integral_mw = float(np.clip(self._integral_mw, -limit, limit))
+            self._integral_mw = min(max(self._integral_mw, -self._limit_mw), self._limit_mw)
         regulation = self._integral_mw + PROPORTIONAL_GAIN * error_mw
         return np.asarray(np.clip(base_mw + self._share * regulation, 0.0, self._p_max))
 

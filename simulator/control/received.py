@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -38,10 +39,10 @@ class ReceivedState:
         if not heard:
             return set()
         # One copy for all stations: a thousand small ones a second would cost more than the power flow.
-        fresh = np.array([value for values in heard.values() for value in values])
+        fresh = np.fromiter(itertools.chain.from_iterable(heard.values()), np.float64)
         slots = self._slots_of(tuple(heard))
-        present = ~np.isnan(fresh)
-        self.values[slots[present]] = fresh[present]
+        missing = np.isnan(fresh)
+        self.values[slots] = np.where(missing, self.values[slots], fresh) if missing.any() else fresh
         return set(heard)
 
     def _slots_of(self, stations: tuple[str, ...]) -> Slots:

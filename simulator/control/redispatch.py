@@ -64,14 +64,15 @@ class Redispatch:
             self._closed = closed
             self._dc = build_dc_model(self._model, closed)
             self._programmes = {}
-        residual = self._received_flows() - self._dc.ptdf @ self._injections()
+        loads = self._loads()
+        residual = self._received_flows() - self._dc.ptdf @ self._injections(loads)
         usable = self._metered & closed
         first = not self._history
         if first:
             self._offset = np.where(usable, residual, 0.0)
         agrees = usable & (np.abs(residual - self._offset) < BAD_DATA_SHARE_OF_RATING * self._rating)
         self._offset = self._offset + np.where(agrees, OFFSET_GAIN * (residual - self._offset), 0.0)
-        self._history.append(self._loads())
+        self._history.append(loads)
         del self._history[:-HISTORY_SCANS]
 
     def enter_safe_mode(self) -> None:
@@ -115,9 +116,9 @@ class Redispatch:
     def _received_flows(self) -> Floats:
         return self._received.take(self._flow_slots)
 
-    def _injections(self) -> Floats:
+    def _injections(self, loads: Floats) -> Floats:
         power = self._received.take(self._power_slots)
-        injection = -spread_losses(self._loads(), float(power.sum()))
+        injection = -spread_losses(loads, float(power.sum()))
         np.add.at(injection, self._unit_bus, power)
         return injection
 

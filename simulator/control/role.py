@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.control.agc import Agc
 from simulator.control.received import ReceivedState
@@ -15,6 +17,8 @@ from streams.messages import AnyMessage, Command, Directive, PlantModelMessage, 
 from streams.plant_model import PlantModel
 from streams.role import Outgoing
 from streams.sequence import Sequencer
+
+Floats = NDArray[np.float64]
 
 BIAS_SHARE_OF_PEAK_PER_HZ = 0.1
 
@@ -65,6 +69,7 @@ class ControlCentre:
         self._base = np.array([u.scheduled_mw for u in model.units])
         self._target = self._base.copy()
         self._ramp_per_s = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0
+        self._units = [(unit.command_link, unit.name) for unit in model.units]
         self._next_redispatch = 1
         self._water_stations = {t.station for t in model.tanks}
         self._water_heard_s: float | None = None
@@ -109,11 +114,18 @@ class ControlCentre:
     def _unit_setpoints(self) -> list[Setpoint]:
         step = self._ramp_per_s * self._model.exchange_s
         self._base = self._base + np.clip(self._target - self._base, -step, step)
-        frequencies = self._received.take(self._frequency_slots, missing=np.nan)
-        heard = frequencies[np.isfinite(frequencies)]
-        frequency = float(np.median(heard)) if heard.size else float("nan")
+        frequency = _median(self._received.take(self._frequency_slots, missing=np.nan))
         power = self._agc.correct(self._base, frequency, self._model.exchange_s)
         return [
-            Setpoint(link=unit.command_link, element=unit.name, quantity="power_mw", value=float(value))
-            for unit, value in zip(self._model.units, power, strict=True)
+            Setpoint(link=link, element=name, quantity="power_mw", value=value)
+            for (link, name), value in zip(self._units, power.tolist(), strict=True)
         ]
+
+
+def _median(values: Floats) -> float:
+    """Median of the finite values, NaN without any; ``np.median`` takes ten times as long for so few."""
+    heard = np.sort(values[np.isfinite(values)])
+    middle = heard.size // 2
+    if not heard.size:
+        return math.nan
+    return float(heard[middle] if heard.size % 2 else (heard[middle - 1] + heard[middle]) / 2.0)

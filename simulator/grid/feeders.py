@@ -25,14 +25,22 @@ class Feeders:
     def __init__(self, load_mw: Floats) -> None:
         self._opened = np.zeros((len(CAUSES), len(load_mw)), dtype=np.int64)
         self._consumes = load_mw >= 0.0
+        self._count()
+
+    def _count(self) -> None:
+        """Count anew after a change: what is connected is asked for many times between two changes."""
+        self._closed: Index = np.asarray(BLOCKS - self._opened.sum(axis=0))
+        self._share: Floats = np.asarray(self._closed * BLOCK_SHARE)
+        for counted in (self._closed, self._share):
+            counted.flags.writeable = False
 
     def closed_blocks(self) -> Index:
         """(d,) feeders still connected, 0 to BLOCKS."""
-        return np.asarray(BLOCKS - self._opened.sum(axis=0))
+        return self._closed
 
     def served_share(self) -> Floats:
         """(d,) share of each load's demand that is connected."""
-        return np.asarray(self.closed_blocks() * BLOCK_SHARE)
+        return self._share
 
     def alive(self, load: int, block: int) -> bool:
         """Whether feeder ``block`` (0 to BLOCKS - 1) of load position ``load`` is connected."""
@@ -49,6 +57,7 @@ class Feeders:
     def restore(self, loads: Index, cause: ShedCause) -> None:
         """Close what ``cause`` opened at each of ``loads`` (positions)."""
         self._opened[CAUSES.index(cause), loads] = 0
+        self._count()
 
     def shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
         """Open up to ``blocks`` feeders at each of ``loads`` (positions); returns how many opened at each."""
@@ -56,6 +65,7 @@ class Feeders:
         if cause != "island" and cause != "voltage_collapse":
             count = np.where(self._consumes[loads], count, 0)
         self._opened[CAUSES.index(cause), loads] += count
+        self._count()
         return np.asarray(count)
 
     def shed_mw(self, demand_mw: Floats) -> dict[str, float]:

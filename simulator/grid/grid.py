@@ -212,6 +212,8 @@ class Grid(GridState):
     def _follow_topology(self) -> None:
         """Rebuild islands after switching; frequencies, dead units and dead loads follow."""
         flow, dynamics = self._flow, self._dynamics
+        if not flow.changed:
+            return
         island, on, mw = flow.bus_island, flow.unit_on.copy(), flow.unit_mw.copy()
         bus_hz = dynamics.bus_hz(island)
         rebuilt = flow.update_topology()

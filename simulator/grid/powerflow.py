@@ -45,7 +45,7 @@ class PowerFlow:
     ``islands`` or DEAD. participation (g,): how units share an island's imbalance; a part of the grid is
     alive while it holds a unit that is on and participates.
     voltage (n,): complex pu, 0 where dead; flows: see ``Flows``; unit_mw, unit_mvar (g,): electrical output;
-    shunt_mw (n,): active power that bus shunts draw.
+    shunt_mw (n,): active power that bus shunts draw. changed: status has, since ``update_topology``.
     """
 
     def __init__(self, case: GridCase, participation: Floats) -> None:
@@ -69,7 +69,7 @@ class PowerFlow:
         self.unit_mw, self.unit_mvar = np.zeros(g), np.zeros(g)
         self.shunt_mw = np.zeros(n)
         self._part = np.full(n, DEAD, dtype=np.int64)
-        self._changed = True
+        self.changed = True
         self.update_topology()
 
     def update_topology(self) -> bool:
@@ -78,9 +78,9 @@ class PowerFlow:
         A branch that leaves the parts as they were is only taken out of its island's model, which keeps the
         model's voltages as a start.
         """
-        if not self._changed:
+        if not self.changed:
             return False
-        self._changed = False
+        self.changed = False
         case = self._case
         part = connected_parts(len(case.bus_name), case.branch_from, case.branch_to, self.closed)
         source = self.unit_on & self.participates
@@ -95,7 +95,7 @@ class PowerFlow:
     def open_branch(self, i: int) -> None:
         """Open branch i; the islands follow with ``update_topology``."""
         self.closed[i] = False
-        self._changed = True
+        self.changed = True
         island = self.bus_island[self._case.branch_from[i]]
         if island != DEAD:
             self.islands[island].open_branch(i)
@@ -103,13 +103,13 @@ class PowerFlow:
     def close_branch(self, i: int) -> None:
         """Close branch i and rebuild the islands."""
         self.closed[i] = True
-        self._changed = True
+        self.changed = True
         self._part = np.full(len(self._part), DEAD, dtype=np.int64)
 
     def drop_unit(self, i: int) -> None:
         """Take unit i off; the islands follow with ``update_topology``."""
         self.unit_on[i] = False
-        self._changed = True
+        self.changed = True
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].drop_unit(i)
@@ -117,7 +117,7 @@ class PowerFlow:
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
         case = self._case
-        self._changed = True
+        self.changed = True
         self.unit_on &= self.bus_island[case.unit_bus] != island
 
     def _build(self, part: Index, alive: Index) -> None:
@@ -154,8 +154,8 @@ class PowerFlow:
         self.unit_mvar[:] = 0.0
         for solver in self.islands:
             self.voltage += solver.voltage
-            self.unit_mw[solver.unit] = solver.unit_mw[solver.unit]
-            self.unit_mvar[solver.unit] = solver.unit_mvar[solver.unit]
+            np.copyto(self.unit_mw, solver.unit_mw, where=solver.unit)
+            np.copyto(self.unit_mvar, solver.unit_mvar, where=solver.unit)
         branch_flows(
             self.voltage, self._admittance, self.closed, case.branch_rating_mva, case.base_mva, self.flows
         )

@@ -26,6 +26,18 @@ def test_order_and_place_of_keyed_records(bus, run):
     assert {r.topic for r in records} == {topic}
 
 
+def test_what_goes_out_together_is_counted_by_partition(bus, run):
+    topic = topics.full_name(run, topics.TELEMETRY)
+    keyed = [(key, f"{key} {i}".encode()) for i in range(3) for key in STATIONS]
+    counts = bus.publish_all(topic, keyed)
+    assert bus.publish_all(topic, []) == [0] * TELEMETRY_PARTITIONS
+    bus.flush()
+    records = read(bus.subscribe([topic]), len(keyed))
+    assert counts == [sum(r.partition == p for r in records) for p in range(TELEMETRY_PARTITIONS)]
+    for key in STATIONS:
+        assert [(r.key, r.payload) for r in records if r.key == key] == [m for m in keyed if m[0] == key]
+
+
 def test_a_record_can_go_to_each_partition(bus, run):
     topic = topics.full_name(run, topics.TELEMETRY)
     subscription = bus.subscribe([topic])

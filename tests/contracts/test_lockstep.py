@@ -44,6 +44,12 @@ class Meddling:
             self._bus.publish(topic, key, sent)
         return partition_of(key, self._bus.partitions(topic))
 
+    def publish_all(self, topic, keyed):
+        counts = [0] * self._bus.partitions(topic)
+        for key, payload in keyed:
+            counts[self.publish(topic, key, payload)] += 1
+        return counts
+
     def publish_to(self, topic, partition, payload):
         for sent in self._change(payload):
             self._bus.publish_to(topic, partition, sent)

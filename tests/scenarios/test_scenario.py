@@ -57,7 +57,7 @@ def test_smoke_has_300_scans():
 
 
 def test_an_override_of_a_text_stays_text(base):
-    scenario = load_scenario(base, ("water.bus=\"76\"", "scenario.name=7"))
+    scenario = load_scenario(base, ('water.bus="76"', "scenario.name=7"))
     assert (scenario.water.bus, scenario.scenario.name) == ("76", "7")
 
 

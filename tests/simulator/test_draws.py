@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 
 from simulator.draws import BLOCK_STEPS, Draws
@@ -15,6 +17,18 @@ def test_draws_do_not_depend_on_what_was_drawn_before():
     for step in range(3 * BLOCK_STEPS):
         last = walked.at(step).copy()
     np.testing.assert_array_equal(last, jumped.at(3 * BLOCK_STEPS - 1))
+
+
+def test_every_block_is_that_of_a_fresh_philox():
+    key = int.from_bytes(hashlib.blake2b(b"7|noise|a", digest_size=16).digest())
+    normal, uniform = Draws(7, "noise", ("b", "a")), Draws(7, "noise", ("a",), kind="uniform")
+    for block in (0, 3):
+        steps = range(block * BLOCK_STEPS, (block + 1) * BLOCK_STEPS)
+        fresh = [np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, block])) for _ in range(2)]
+        np.testing.assert_array_equal(
+            [normal.at(step)[1] for step in steps], fresh[0].standard_normal(BLOCK_STEPS)
+        )
+        np.testing.assert_array_equal([uniform.at(step)[0] for step in steps], fresh[1].random(BLOCK_STEPS))
 
 
 def test_seed_role_element_and_step_all_matter():

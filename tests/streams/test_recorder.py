@@ -124,7 +124,7 @@ def test_every_part_of_a_run_is_in_the_digest(tmp_path):
 
         def rewritten(k, t_s, inbox):
             return [
-                o._replace(message=msgspec.structs.replace(o.message, **fields))
+                msgspec.structs.replace(o, message=msgspec.structs.replace(o.message, **fields))
                 if type(o.message) is kind
                 else o
                 for o in step(k, t_s, inbox)

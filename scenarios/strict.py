@@ -1,0 +1,71 @@
+"""What msgspec refuses, told as where, value and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from streams.errors import BadInput
+
+WORDS = {
+    "float": "a number",
+    "int": "an integer",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+"""What msgspec calls types, in words."""
+
+
+def refuse_unknown(table: Any, kind: type[msgspec.Struct], source: str, where: str = "") -> None:
+    """Name an unknown key and those that are allowed, which msgspec's own message does not list."""
+    if not isinstance(table, dict):
+        return
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        place = f"{where}.{key}" if where else key
+        if key not in hints:
+            raise BadInput(f"{source}: key {place}", value, "one of " + ", ".join(sorted(hints)))
+        inner = next((k for k in (hints[key], *get_args(hints[key])) if _is_section(k)), None)
+        if inner is not None:
+            for number, entry in enumerate(value if isinstance(value, list) else [value]):
+                refuse_unknown(
+                    entry, inner, source, f"{place}[{number}]" if isinstance(value, list) else place
+                )
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def explained(
+    error: msgspec.ValidationError, document: dict[str, Any], kind: type[msgspec.Struct], source: str
+) -> BadInput:
+    """msgspec's message, turned into where, value and allowed."""
+    text, _, path = str(error).partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    if missing := re.search(r"missing required field `(.+?)`", text):
+        place = f"{path}.{missing[1]}" if path else missing[1]
+        return BadInput(f"{source}: {place}", None, "a value; this key is required")
+    value: Any = document
+    for part in re.findall(r"[^.\[\]]+|\.\.\.", path):
+        if isinstance(value, dict):
+            value = value.get(part, value)
+        elif isinstance(value, list) and part.isdecimal():
+            value = value[int(part)]
+    allowed = re.sub(r", got .*", "", text.removeprefix("Expected "))
+    allowed = re.sub(r"`(\w+)`", lambda found: WORDS.get(found[1], found[1]), allowed).replace("`", "")
+    if text.startswith("Invalid enum value"):
+        allowed = _choices(path, kind)
+    return BadInput(f"{source}: {path}", value, allowed)
+
+
+def _choices(path: str, kind: Any) -> str:
+    """Values of the literal field that a path such as "grid.security" or "attack[0].knowledge" names."""
+    for part in re.sub(r"\[\d+\]", "", path).split("."):
+        hint = get_type_hints(kind)[part]
+        kind = next((k for k in (hint, *get_args(hint)) if _is_section(k)), hint)
+    return ", ".join(map(repr, get_args(kind)))

@@ -1,0 +1,122 @@
+"""Bad input through the command line: exit 2, one sentence that names what is wrong, nothing written."""
+
+import pytest
+
+from scenarios.arms import ARMS
+from scenarios.cli import _status
+from scenarios.run import run_scenario
+from tests.scenarios.tiny import write_tiny
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Gives the sentence with which a call is refused; checks all that holds for each of them."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "model.json").write_text("{")
+    (tmp_path / "empty.inp").write_text("")
+    (tmp_path / "binary.inp").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "words.inp").write_text("[JUNCTIONS]\n one two three\n[END]\n")
+    scenario = write_tiny(tmp_path)
+    before = content(tmp_path)
+
+    def call(*arguments):
+        status = _status([str(word).format(tmp=tmp_path, scenario=scenario) for word in arguments])
+        out, err = capsys.readouterr()
+        assert status == 2, err
+        assert out == ""
+        assert err.count("\n") == 1
+        assert err.startswith("breakwater: ")
+        assert "Traceback" not in err
+        assert content(tmp_path) == before
+        return err
+
+    return call
+
+
+def content(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("grid.network=nosuch", ["grid.network", "'nosuch'", "ieee118", "rts24"]),
+        ("water.network=nosuch", ["water.network", "'nosuch'", "micropolis", "INP"]),
+        ("water.network={tmp}/nosuch.inp", ["water.network", "nosuch.inp", "micropolis", "INP"]),
+        ("water.network={tmp}/folder", ["water.network", "folder", "INP"]),
+        ("water.network={tmp}/empty.inp", ["water.network", "empty.inp", "INP"]),
+        ("water.network={tmp}/binary.inp", ["water.network", "binary.inp", "INP"]),
+        ("water.network={tmp}/words.inp", ["water.network", "words.inp", "INP"]),
+        ("grid.nosuch=1", ["grid.nosuch", "1", "load_scale"]),
+        ("attack.0.budget=1", ["attack[0].budget", "1", "eps"]),
+        ("attack.0.eps=nan", ["attack[0].eps", "nan", "finite"]),
+        ("attack.0.eps=-0.1", ["attack[0].eps", "-0.1", ">= 0"]),
+        ("attack.0.eps=1.1", ["attack[0].eps", "1.1", "<= 1"]),
+        ("attack.0.eps={{ 'S2/load_mw' = nan }}", ["attack[0].eps.S2/load_mw", "nan", "finite"]),
+        ("attack.0.eps={{ 'S2/load_mw' = -5.0 }}", ["attack[0].eps", "S2/load_mw", "-5.0", ">= 0"]),
+        ("attack.0.queries=-1", ["attack[0].queries", "-1", ">= 0"]),
+        ("attack.0.start_s=nan", ["attack[0].start_s", "nan", "finite"]),
+        ("attack.0.options={{ period_s = nan }}", ["attack[0].options.period_s", "nan", "finite"]),
+        ("attack.0.options={{ period_s = 0.0 }}", ["attack[0].options", "period_s", "0.0"]),
+        ("attack.0.options={{ period_s = -60.0 }}", ["attack[0].options", "period_s", "-60.0"]),
+        ("detector.eps=nan", ["detector.eps", "nan", "finite"]),
+        ("detector.eps=-0.01", ["detector.eps", "-0.01", ">= 0"]),
+        ("detector.model={tmp}/nosuch", ["detector.model", "nosuch", "default"]),
+        ("detector.model={tmp}/folder", ["detector.model", "folder", "model"]),
+        ("detector.model={tmp}/broken", ["detector.model", "broken", "model"]),
+        ("water.feeder=99", ["water.feeder", "99"]),
+    ],
+)
+def test_a_bad_value_of_a_scenario(override, parts, refused):
+    sentence = refused("run", "{scenario}", "--set", override, "--out", "{tmp}/out")
+    for part in ["tiny.toml", *parts]:
+        assert part in sentence
+
+
+def test_a_model_that_does_not_fit_the_scenario(refused):
+    sentence = refused("run", "{scenario}", "--arms", "baseline,defended", "--out", "{tmp}/out")
+    for part in ["--arms: 'defended'", "allowed: baseline, undefended, because the plant has no tag"]:
+        assert part in sentence
+
+
+@pytest.fixture(scope="module")
+def recorded(tiny_prepared, tmp_path_factory):
+    """Folder of a recorded arm."""
+    folder = tmp_path_factory.mktemp("recorded") / "run"
+    run_scenario(tiny_prepared, [ARMS["baseline"]], folder)
+    return folder / "baseline"
+
+
+def test_recorded_data_that_do_not_fit_the_model(recorded, refused):
+    before = content(recorded)
+    sentence = refused("certify", "default", recorded, "--json")
+    for part in ["model: ", "default", "a model that fits (the plant has no tag"]:
+        assert part in sentence
+    assert content(recorded) == before
+
+
+@pytest.mark.parametrize("place", ["file", "folder", "nosuch"])
+def test_data_that_are_none(place, refused, tmp_path):
+    # What was typed is named, not only what was looked for in it or beside it.
+    assert f"{tmp_path}/{place}" in refused("certify", "default", f"{{tmp}}/{place}")
+
+
+@pytest.mark.parametrize("out", ["{tmp}/file", "{tmp}/file/below", "{tmp}/file/far/below"])
+def test_a_folder_that_cannot_be_written(out, refused):
+    sentence = refused("run", "{scenario}", "--arms", "baseline", "--out", out)
+    assert "--out: " in sentence
+    assert "folder" in sentence
+
+
+@pytest.mark.parametrize("bootstrap", ["nonsense", "nonsense:", ":1", "127.0.0.1:none", ""])
+def test_an_address_that_no_broker_can_have(bootstrap, refused):
+    sentence = refused("run", "{scenario}", "--bus", "kafka", "--bootstrap", bootstrap, "--out", "{tmp}/out")
+    assert f"bootstrap: '{bootstrap}'" in sentence
+    assert "HOST:PORT" in sentence
+
+
+@pytest.mark.parametrize("place", ["file", "folder", "nosuch"])
+def test_a_report_of_what_is_no_run(place, refused, tmp_path):
+    assert f"RUN_DIR: '{tmp_path}/{place}'" in refused("report", f"{{tmp}}/{place}")
