@@ -24,9 +24,11 @@ from simulator.interdependence import Interdependence
 from simulator.nature import ElectricDemand, WaterDemand, daily_shape
 from simulator.outcomes import Outcomes
 from simulator.pump_stations import PumpStations
+from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
 from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
 from simulator.water.controls import read_controls
+from simulator.water.storage import TANK_NOTE
 from simulator.water.water import Water
 from streams.links import LinkTable
 from streams.messages import Command, Tap
@@ -80,8 +82,10 @@ class Plant:
         self._water_demand = WaterDemand(settings.seed, settings.water.hydraulic_step_s)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
-        self.grid = self._start_grid()
-        self.assumptions = (*case.assumptions, *controls.assumptions)
+        protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
+        self.grid = self._start_grid(protection)
+        notes = (*protection.notes(), RELAY_NOTE, TANK_NOTE)
+        self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
         self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
         self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
@@ -218,13 +222,13 @@ class Plant:
 
     # Inner parts
 
-    def _start_grid(self) -> Grid:
+    def _start_grid(self, protection: ProtectionSettings) -> Grid:
         """Grid at t = 0: the operator's schedule, demand of nature's first step."""
         power = np.zeros(len(self._case.unit_name))
         for unit in self.model.units:
             power[self._unit_position[unit.name]] = unit.scheduled_mw
-        protection = ProtectionSettings(overload_multiplier=self.settings.grid.relay_time_multiplier)
         grid = Grid(self._case, power, protection)
+        fit_relays(grid, self._case)
         for branch in self.settings.grid.out_of_service:
             grid.open_branch(self._case.branch_index(branch), "out of service")
         load_mw, load_mvar = self._electric.at(0)

@@ -90,6 +90,22 @@ class Grid(GridState):
         low, high = self._case.unit_p_min_mw[unit], self._case.unit_p_max_mw[unit]
         self._dynamics.units.high[unit] = min(max(p_max_mw, low), high)
 
+    def fit_relays(
+        self,
+        branch_current: Floats,
+        load_voltage: Floats,
+        unit_voltage: Floats,
+        load_frequency: Floats,
+        unit_frequency: Floats,
+    ) -> None:
+        """Measured over true value of every relay: (l,), (d,), (g,), (d,), (g,); 1 without this."""
+        self._overload.gain[:] = branch_current
+        self._uvls.gain[:] = load_voltage
+        self._unit_low.gain[:] = unit_voltage
+        self._dynamics.loads.gain[:] = load_frequency
+        self._dynamics.relays.gain[:] = unit_frequency
+        self._measure()
+
     def open_branch(self, branch: int, cause: str) -> None:
         """Open a branch by hand, now; counts as a switching, not as a trip by a relay."""
         if self._flow.closed[branch]:

@@ -59,6 +59,19 @@ class ProtectionSettings(Settings, frozen=True):
     unit_high_spread_hz: float = 1.0
     unit_low_pu: tuple[tuple[float, float], ...] = ((0.45, 0.15), (0.65, 0.3), (0.75, 2.0), (0.9, 3.0))
 
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each setting that no standard prescribes."""
+        last_hz = max((hz for hz, delay_s in self.unit_high_hz if delay_s == 0.0), default=0.0)
+        return (
+            f"Overload relays: {self.overload_curve.replace('_', ' ')}, pick-up {self.overload_pickup:g} of "
+            f"rating, time multiplier {self.overload_multiplier:g}; {self.fast_delay_s:g} s above "
+            f"{self.fast_pickup:g} of rating.",
+            f"Instantaneous over-frequency settings of units are spread from {last_hz:g} to "
+            f"{last_hz + self.unit_high_spread_hz:g} Hz.",
+            f"Under-voltage shedding: 5 % every {self.uvls_delay_s:g} s below {self.uvls_pu:g} pu, at most "
+            f"{self.uvls_max_steps} times.",
+        )
+
     def check(self) -> None:
         """Raise BadInput where a value is outside what the kernels can work with."""
         if self.overload_curve not in CURVES:

@@ -14,6 +14,7 @@ from simulator.water.tanks import TankShape, level_m, volume_m3
 EMPTY_MARGIN_M = 0.001
 # Share of the range a tank must move away from a limit before reaching it counts as a new event.
 REARM_SHARE = 0.02
+TANK_NOTE = "A full tank spills what still flows in; an empty one gives no water."
 
 
 class Storage:
