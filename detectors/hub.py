@@ -2,7 +2,11 @@
 
 One alarm per source (detector, domain, station). It is raised when k of the last n verdicts alarm, told again
 once when it becomes certified, and cleared after a quiet period, so that a score that dances round its
-threshold makes one alarm, not many (ISA-18.2, chattering). A source that falls silent raises an alarm itself.
+threshold makes one alarm, not many (ISA-18.2, chattering). A source that falls silent raises an alarm itself,
+and so does one that goes on reporting but can no longer judge: blinding a detector must not pay.
+
+A monitor's alarm is low while a certified member of its domain finds its windows certified normal. Where none
+does, the monitor is the best there is, and its alarm counts as a detector's.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from streams.messages import Alarm, AnyMessage, PlantModelMessage, Verdict
+from streams.messages import Alarm, AnyMessage, PlantModelMessage, Verdict, VerdictValue
 from streams.plant_model import PlantModel
 from streams.role import Outgoing
 from streams.sequence import Sequencer
@@ -23,6 +27,9 @@ from streams.topics import ALARMS, MODEL, VERDICTS
 Priority = Literal["low", "medium", "high"]
 Source = tuple[str, str, str]
 """(detector, domain, station)"""
+
+UNJUDGED = "none"
+"""How the method of a verdict begins that judged nothing."""
 
 _RANK = {"low": 0, "medium": 1, "high": 2}
 
@@ -44,7 +51,8 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass
 class _State:
-    recent: deque[tuple[bool, bool]]
+    recent: deque[VerdictValue | None]
+    alarms: deque[bool]
     last_s: float
     period_s: float
     last_alarm_s: float = -1e18
@@ -57,8 +65,9 @@ class _State:
 
 
 class HubRole:
-    """Fuses verdicts into alarms. A plain detector alarm is medium, a certified one high, a monitor's low; a
-    heartbeat alarm is medium, its source "heartbeat", and clears when the source speaks again.
+    """Fuses verdicts into alarms. A plain detector alarm is medium, a certified one high, a monitor's low, or
+    medium where no certified member vouches; a heartbeat alarm is medium, its source "heartbeat", and clears
+    when the source judges again.
     """
 
     name = "hub"
@@ -97,32 +106,44 @@ class HubRole:
     def _state(self, source: Source, t_s: float) -> _State:
         if source not in self._states:
             period = max(self._slow_s if source[1] == "water" else self._exchange_s, self._exchange_s)
-            self._states[source] = _State(
-                deque(maxlen=max(self.config.last, self.config.monitor_last)), t_s, period
-            )
+            length = max(self.config.last, self.config.monitor_last)
+            self._states[source] = _State(deque(maxlen=length), deque(maxlen=length), t_s, period)
         return self._states[source]
 
     def _take(self, k: int, t_s: float, verdict: Verdict) -> list[Outgoing]:
         source = (verdict.detector, verdict.domain, verdict.station)
+        if verdict.method.startswith(UNJUDGED):
+            # No heartbeat: it speaks, and says nothing. A source still warming up is not watched yet.
+            return []
         state = self._state(source, t_s)
         state.last_s = t_s
-        state.recent.append((verdict.alarm, verdict.value == "certified_alarm"))
+        state.recent.append(verdict.value)
+        state.alarms.append(verdict.alarm)
         if verdict.alarm:
             state.last_alarm_s = t_s
         certifies = verdict.value is not None
         votes = self.config.votes if certifies else self.config.monitor_votes
-        window = list(state.recent)[-(self.config.last if certifies else self.config.monitor_last) :]
-        plain = sum(alarm for alarm, _ in window) >= votes
-        sure = sum(certain for _, certain in window) >= votes
-        if not plain:
+        last = self.config.last if certifies else self.config.monitor_last
+        if sum(list(state.alarms)[-last:]) < votes:
             return []
-        priority: Priority = "high" if sure else "medium" if certifies else "low"
+        sure = list(state.recent)[-last:].count("certified_alarm") >= votes
+        alone = certifies or not self._vouched(verdict.domain)
+        priority: Priority = "high" if sure else "medium" if alone else "low"
         if state.raised and (state.certified or not sure) and _RANK[priority] <= _RANK[state.priority]:
             return []
         if not state.raised:
             state.number += 1
         state.raised, state.certified, state.priority = True, state.certified or sure, priority
         return [self._alarm(k, t_s, source, state, "raised")]
+
+    def _vouched(self, domain: str) -> bool:
+        """Whether a source of the domain finds most of its last windows certified normal."""
+        config = self.config
+        return any(
+            list(state.recent)[-config.last :].count("certified_normal") >= config.votes
+            for source, state in self._states.items()
+            if source[1] == domain
+        )
 
     def _watch(self, k: int, t_s: float, source: Source, state: _State) -> list[Outgoing]:
         out = []
@@ -131,6 +152,7 @@ class HubRole:
             out.append(self._alarm(k, t_s, source, state, "cleared"))
             state.certified, state.priority = False, "low"
             state.recent.clear()
+            state.alarms.clear()
         silent = state.period_s > 0 and t_s - state.last_s > self.config.silent_reports * state.period_s
         if silent != state.silent:
             state.silent = silent

@@ -118,6 +118,8 @@ def _resolve(attack: Attack, model: PlantModel, number: int) -> Attack:
 def _check_certified(scenario: Scenario, model: PlantModel) -> None:
     """Tags that the scenario wants certified for an eps of their own."""
     eps = scenario.detector.eps
+    if eps == {}:
+        raise BadInput("detector.eps", eps, "a share of each tag's range, or at least one tag")
     known = {tag.name for tag in model.tags}
     for tag in eps if isinstance(eps, dict) else ():
         if tag not in known:

@@ -24,9 +24,10 @@ def recorded(folder: Path, prepared: Prepared, run: str, arms: Sequence[str], bu
     Raises BadInput for a folder that cannot be used; nothing has been written then.
     """
     provenance = provenance_of(prepared, run, arms, bus)
-    run_folder.claim(folder)
-    with _ending(folder, prepared, provenance):
-        yield
+    with run_folder.locked(folder):
+        run_folder.claim(folder)
+        with _ending(folder, prepared, provenance):
+            yield
 
 
 @contextmanager
@@ -90,5 +91,5 @@ def _describe(folder: Path, prepared: Prepared) -> None:
 
 
 def _summarise(folder: Path, prepared: Prepared, status: Status) -> None:
-    summary = summarise(folder, prepared.scenario, status)
+    summary = summarise(folder, prepared.scenario, prepared.plant_model, status)
     run_folder.write_document(folder / run_folder.SUMMARY, summary)

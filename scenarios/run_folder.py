@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from scenarios.arms import ARMS
 from streams.errors import BadInput
@@ -43,6 +47,24 @@ def claim(folder: Path) -> None:
                 shutil.rmtree(folder / arm)
     except OSError as error:
         raise BadInput("--out", str(folder), f"{allowed} ({error.strerror})") from None
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of ``folder`` for a while. Raises BadInput where one is writing there.
+
+    The lock lies with the system's temporary files: a folder that is refused stays untouched.
+    """
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"breakwater-{name}.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BadInput("--out", str(folder), "a folder that no other run is writing now") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_run_folder(folder: Path) -> bool:

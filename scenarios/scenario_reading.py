@@ -16,6 +16,8 @@ from scenarios.scenario import Attack, Scenario
 from scenarios.strict import explained, refuse_unknown
 from streams.errors import BadInput
 
+MAX_SCANS = 10_000_000
+
 
 def locate(name_or_path: str) -> Path:
     """Path of a catalogue scenario or of a TOML file."""
@@ -126,6 +128,9 @@ def _check_times(scenario: Scenario, source: str) -> None:
     _multiple(source, "scenario.exchange_s", general.exchange_s, general.scan_s, "scan_s")
     _multiple(source, "water.hydraulic_step_s", scenario.water.hydraulic_step_s, general.scan_s, "scan_s")
     _multiple(source, "scenario.duration_s", general.duration_s, general.exchange_s, "exchange_s")
+    if general.duration_s / general.scan_s > MAX_SCANS:
+        allowed = f"at most {MAX_SCANS} scans of {general.scan_s:g} s"
+        raise BadInput(f"{source}: scenario.duration_s", general.duration_s, allowed)
     for number, attack in enumerate(scenario.attack):
         if attack.end_s <= attack.start_s:
             where = f"{source}: attack[{number}].end_s"
@@ -164,6 +169,9 @@ def _check_attack(attack: Attack, where: str) -> None:
     known = catalogue.attackers()
     if attack.attacker not in known:
         raise BadInput(f"{where}.attacker", attack.attacker, ", ".join(known))
+    if attack.knowledge == "black" and known[attack.attacker].needs_model:
+        allowed = f"white or grey; {attack.attacker} needs the plant model"
+        raise BadInput(f"{where}.knowledge", attack.knowledge, allowed)
     kind = known[attack.attacker].options_type
     refuse_unknown(attack.options, kind, f"{where}.options")
     try:

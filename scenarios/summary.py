@@ -10,8 +10,10 @@ import msgspec
 
 from scenarios.arm_run import read_result
 from scenarios.arms import ARMS
+from scenarios.detection import Detection, detection_of
 from scenarios.scenario import Scenario
-from scenarios.score import Detection, HarmAverted, detection_of, harm_averted, outcome_of
+from scenarios.score import HarmAverted, harm_averted, outcome_of
+from streams.plant_model import PlantModel
 
 SCHEMA = 1
 
@@ -36,7 +38,7 @@ class Summary(msgspec.Struct, frozen=True):
     harm_averted: HarmAverted
 
 
-def summarise(folder: Path, scenario: Scenario, status: str) -> Summary:
+def summarise(folder: Path, scenario: Scenario, plant: PlantModel, status: str) -> Summary:
     """Score every arm of a run folder that came to its end."""
     duration_s = scenario.scenario.duration_s
     found = {name: read_result(folder / name) for name in ARMS}
@@ -44,7 +46,7 @@ def summarise(folder: Path, scenario: Scenario, status: str) -> Summary:
     arms = {
         name: ArmSummary(
             outcome_of(folder / name, arm),
-            detection_of(folder / name, arm, duration_s),
+            detection_of(folder / name, arm, plant, duration_s),
             msgspec.to_builtins(ended[name].latency),
         )
         for name, arm in ARMS.items()

@@ -50,9 +50,10 @@ class TapOrder:
 class View:
     """What knowledge lets the attacker see in one exchange.
 
-    model: the plant model, None for a black box. telemetry: last received value per tag (after its own tap);
-    intercept: last value per (link, tag) on links in reach, before its own tap. alarms, directives and
-    commands are those of the exchange before; none of them reach a black box.
+    model: the plant model, None for a black box. telemetry: last received value per tag (after its own tap),
+    of every link for a white box, of the links in reach for a grey one, none for a black one. intercept: last
+    value per (link, tag) on links in reach, before its own tap. alarms and directives of the exchange before
+    reach white and grey boxes, commands a white box only.
     """
 
     k: int
@@ -71,6 +72,8 @@ class Attacker(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     options_type: ClassVar[type[Options]] = Options
+    needs_model: ClassVar[bool] = True
+    """Whether it can do nothing without the plant model, which a black box does not have."""
 
     def __init__(self, budget: Budget, options: Options) -> None:
         self.budget = budget

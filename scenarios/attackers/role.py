@@ -94,6 +94,10 @@ class AttackerRole:
                 for tag, value in zip(self._tags[message.link], message.values, strict=True):
                     self._intercept[message.link, tag] = value
 
+    def _in_reach(self, links: frozenset[str]) -> dict[str, float]:
+        tags = [tag for link in sorted(links) for tag in self._tags[link]]
+        return {tag: self._telemetry[tag] for tag in tags if tag in self._telemetry}
+
     def _view(
         self,
         k: int,
@@ -106,13 +110,15 @@ class AttackerRole:
         intercept = {key: value for key, value in self._intercept.items() if key[0] in links}
         if knowledge == "black":
             return View(k, t_s, None, intercept=intercept)
+        white = knowledge == "white"
+        telemetry = self._telemetry if white else self._in_reach(links)
         return View(
             k,
             t_s,
             self._model,
-            telemetry=self._telemetry,
+            telemetry=telemetry,
             intercept=intercept,
             alarms=[m for m in inbox.get(topics.ALARMS, ()) if isinstance(m, Alarm)],
             directives=[m for m in inbox.get(topics.DIRECTIVES, ()) if isinstance(m, Directive)],
-            commands=[m for m in inbox.get(topics.COMMANDS, ()) if isinstance(m, Command)],
+            commands=[m for m in inbox.get(topics.COMMANDS, ()) if white and isinstance(m, Command)],
         )

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from scenarios.commands.printing import number, print_json, print_table
+from scenarios.detection import Detection
 from scenarios.prepare import choose_arms, parse_arm, prepare
 from scenarios.report.build import build_report
 from scenarios.run import open_bus, run_scenario
 from scenarios.scenario import MAX_SEED, Scenario, load_scenario
-from scenarios.score import Detection
 from scenarios.summary import Summary
 from streams.errors import BadInput
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from scenarios.commands.run import load
@@ -9,6 +10,9 @@ from scenarios.prepare import parse_arm
 from scenarios.run import open_bus
 from scenarios.serve import check_role, serve_role
 from streams.errors import BadInput
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""What Kafka allows in the name of a topic, and room for the rest of it."""
 
 
 def serve_command(
@@ -26,8 +30,8 @@ def serve_command(
     check_role(role)
     if bus_kind != "kafka":
         raise BadInput("--bus", bus_kind, "kafka")
-    if not run.replace("-", "").replace("_", "").isalnum():
-        raise BadInput("--run", run, "letters, digits, - and _")
+    if not RUN_ID.fullmatch(run):
+        raise BadInput("--run", run, "1 to 100 letters of ASCII, digits, - and _")
     loaded = load(scenario, seed, overrides)
     name = parse_arm(arm).name
     with open_bus(bus_kind, bootstrap) as bus:

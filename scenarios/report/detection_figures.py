@@ -164,6 +164,7 @@ def _band_trace(word: str, bands: list[tuple[str, float, float]]) -> dict[str, A
 CURVES = {
     "certified_normal_share": ("quiet windows certified normal", "circle-open"),
     "certified_detection_share": ("tampered windows certified alarm", "square"),
+    "detection_share": ("tampered windows with any alarm", "x-thin-open"),
 }
 NETWORK_LINES = {
     "model": {"color": INK, "width": 1.8},
@@ -176,8 +177,10 @@ def against_eps(run: RunData) -> list[Figure]:
     if run.eps_curves is None:
         return []
     curves = run.eps_curves["curves"]
+    chosen = run.scenario.detector.eps
+    eps = run.eps_curves["certified_eps"] if isinstance(chosen, dict) else chosen
     return [
-        _against_eps(domain, [c for c in curves if c["domain"] == domain], run.eps_curves["certified_eps"])
+        _against_eps(domain, [c for c in curves if c["domain"] == domain], eps)
         for domain in dict.fromkeys(curve["domain"] for curve in curves)
     ]
 
@@ -191,7 +194,7 @@ def _against_eps(domain: str, curves: list[dict[str, Any]], certified_eps: float
             "x": [100.0 * eps for eps in curve["eps"]],
             "y": [None if share is None else 100.0 * share for share in curve[key]],
             "line": NETWORK_LINES[curve["name"]],
-            "marker": {"symbol": symbol, "size": 7},
+            "marker": {"symbol": symbol, "size": 7, "line": {"width": 1.5}},
         }
         for curve in curves
         for key, (words, symbol) in CURVES.items()
@@ -208,17 +211,17 @@ def _against_eps(domain: str, curves: list[dict[str, Any]], certified_eps: float
         "layer": "below",
     }
     caption = (
-        "Share of windows with a certificate, all unprotected tags moved at once. Grey bar: the eps that the "
-        "model was trained for. Tampered: every sample of the window is (water: the newest)."
+        "Share of windows with a certificate, all unprotected tags moved at once. Grey bar: the eps that "
+        "this run certified for. Tampered: every sample of the window is (water: the newest)."
     )
     figure = layout(
         "% of windows",
-        380,
+        420,
         xaxis={"title": {"text": "eps (% of each tag's range)"}},
         yaxis={"range": [-3, 103]},
         shapes=[here],
         legend={"y": -0.3, "yanchor": "top", "orientation": "v"},
-        margin={"b": 150},
+        margin={"b": 190},
     )
     return Figure(f"against-eps-{domain}", domain, caption, data, figure)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from scenarios.detection import Detection, DomainDetection
 from scenarios.report.run_data import RunData
 
 
@@ -87,9 +88,25 @@ def detection_rows(run: RunData) -> list[Row]:
         row("False alarms", "per day", [d.false_alarms_per_day for d in found], 1, abnormal=True),
         row("Windows with a certificate", "%", percent([d.certified_share for d in found]), 2),
         row("Windows uncertain", "%", percent([d.uncertain_share for d in found]), 2),
+        *(row(*line) for line in _by_domain(found)),
         row("Detectors' step, median", "ms", [one["verdict_p50_ms"] for one in latency], 1),
         row("Detectors' step, 99th percentile", "ms", [one["verdict_p99_ms"] for one in latency], 1),
     ]
+
+
+def _by_domain(found: list[Detection]) -> list[tuple[str, str, list[float | None], int]]:
+    """(label, unit, a value per arm, digits): an alarm of one domain says nothing of the other."""
+    rows: list[tuple[str, str, list[float | None], int]] = []
+    for domain in sorted({name for one in found for name in one.domains}):
+        own = [one.domains.get(domain, DomainDetection()) for one in found]
+        shares = [None if d.certified_share is None else 100.0 * d.certified_share for d in own]
+        certified_s = [d.certified_time_to_detect_s for d in own]
+        rows += [
+            (f"… {domain}: first alarm", "s", [d.time_to_detect_s for d in own], 0),
+            (f"… {domain}: first alarm with an evasion certificate", "s", certified_s, 0),
+            (f"… {domain}: windows with a certificate", "%", shares, 2),
+        ]
+    return rows
 
 
 def attack_rows(run: RunData) -> list[list[str]]:

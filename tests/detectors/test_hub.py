@@ -12,13 +12,13 @@ class Loop:
     def __init__(self, config: HubConfig = CONFIG) -> None:
         self.hub, self.k, self.seq = HubRole(config), 0, 0
 
-    def step(self, *verdicts: tuple[str, str, str | None, bool]) -> list[Alarm]:
+    def step(self, *verdicts: tuple[str, str, str | None, bool], method: str = "x") -> list[Alarm]:
         messages = []
         for detector, domain, value, alarm in verdicts:
             messages.append(
                 Verdict(
                     "detector", self.seq, self.k, self.k * 4.0, detector=detector, domain=domain, station="*",
-                    value=value, alarm=alarm, score=1.0 if alarm else -1.0, margin=None, method="x",
+                    value=value, alarm=alarm, score=1.0 if alarm else -1.0, margin=None, method=method,
                 )
             )  # fmt: skip
             self.seq += 1
@@ -67,6 +67,40 @@ def test_a_monitor_makes_a_low_alarm_that_is_never_certified() -> None:
     assert [(a.source, a.priority, a.certified, a.state) for a in told] == [
         ("residual/grid", "low", False, "raised")
     ]
+
+
+def test_a_monitor_is_heard_where_no_certified_member_vouches() -> None:
+    """Making the certified member uncertain must not silence the defence."""
+    loop = Loop()
+    unsure = ("certified", "grid", "uncertain", False)
+    told = [a for _ in range(6) for a in loop.step(unsure, MONITOR)]
+    assert [(a.source, a.priority, a.certified) for a in told] == [("residual/grid", "medium", False)]
+    loop = Loop()
+    told = [a for v in [QUIET] * 4 + [unsure] * 4 for a in loop.step(v, MONITOR)]
+    assert [(a.priority, a.alarm_id) for a in told] == [
+        ("low", "residual/grid#1"),
+        ("medium", "residual/grid#1"),
+    ]
+
+
+def test_speaking_without_judging_is_silence() -> None:
+    loop = Loop()
+    loop.step(QUIET)
+    blind = ("certified", "grid", "uncertain", False)
+    told = [a for _ in range(6) for a in loop.step(blind, method="none: switch status missing")]
+    assert [(a.source, a.state, a.priority, a.t_s) for a in told] == [("heartbeat", "raised", "medium", 16.0)]
+    told = loop.step(QUIET)
+    assert [(a.source, a.state) for a in told] == [("heartbeat", "cleared")]
+
+
+def test_warming_up_is_not_silence() -> None:
+    loop = Loop()
+    warming = ("certified", "water", "uncertain", False)
+    hub = loop.hub
+    assert not [
+        a for _ in range(40) for a in loop.step(warming, method="none: too few") if a.domain == "water"
+    ]
+    assert ("certified", "water", "*") not in hub._states
 
 
 def test_silence_is_an_alarm_and_ends_with_the_next_verdict() -> None:

@@ -5,6 +5,7 @@ import pytest
 from scenarios.arms import ARMS
 from scenarios.cli import _status
 from scenarios.run import run_scenario
+from scenarios.run_folder import locked
 from tests.scenarios.tiny import write_tiny
 
 
@@ -66,7 +67,12 @@ def content(folder):
         ("detector.model={tmp}/nosuch", ["detector.model", "nosuch", "default"]),
         ("detector.model={tmp}/folder", ["detector.model", "folder", "model"]),
         ("detector.model={tmp}/broken", ["detector.model", "broken", "model"]),
+        ("detector.eps={{}}", ["detector.eps", "at least one tag"]),
+        ("detector.eps={{ nosuch = 1.0 }}", ["detector.eps", "nosuch", "tags.csv"]),
+        ("attack.0.knowledge=black", ["attack[0].knowledge", "'black'", "random_shift needs"]),
         ("water.feeder=99", ["water.feeder", "99"]),
+        ("grid.protected_flows=999", ["grid.protected_flows", "999", "0 to 20"]),
+        ("scenario.scan_s=1e-6", ["scenario.duration_s", "200", "scans"]),
     ],
 )
 def test_a_bad_value_of_a_scenario(override, parts, refused):
@@ -108,6 +114,19 @@ def test_a_folder_that_cannot_be_written(out, refused):
     sentence = refused("run", "{scenario}", "--arms", "baseline", "--out", out)
     assert "--out: " in sentence
     assert "folder" in sentence
+
+
+def test_a_folder_that_another_run_is_writing(tmp_path, refused):
+    with locked(tmp_path / "out"):
+        sentence = refused("run", "{scenario}", "--arms", "baseline", "--out", "{tmp}/out")
+    assert "--out" in sentence
+    assert "no other run" in sentence
+
+
+@pytest.mark.parametrize("run", ["", "a b", "ünï", "x" * 101, "a/b"])
+def test_a_run_id_that_no_topic_can_carry(run, refused):
+    serve = ("serve", "plant", "--scenario", "{scenario}", "--bootstrap", "127.0.0.1:1", "--arm", "baseline")
+    assert "--run" in refused(*serve, "--run", run)
 
 
 @pytest.mark.parametrize("bootstrap", ["nonsense", "nonsense:", ":1", "127.0.0.1:none", ""])

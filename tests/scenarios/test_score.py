@@ -4,22 +4,25 @@ import msgspec
 import pytest
 
 from scenarios.arms import ARMS
-from scenarios.recording import read_summary
-from scenarios.score import (
+from scenarios.detection import (
+    HUB_S,
     Detection,
-    HarmAverted,
+    DomainDetection,
     Span,
+    _whole,
     detection_of,
     false_alarms_per_day,
     first_raises,
-    harm_averted,
-    outcome_of,
-    safe_mode_hours,
+    link_domains,
     share,
     tampered_spans,
     time_to_detect,
 )
+from scenarios.recording import read_summary
+from scenarios.run_folder import PLANT_MODEL
+from scenarios.score import HarmAverted, harm_averted, outcome_of, safe_mode_hours
 from scenarios.summary import results_digest
+from streams.plant_model import PlantModel
 from tests.scenarios.made_run import ALARM_S, ATTACK_S, make_run
 
 
@@ -56,14 +59,32 @@ def test_false_alarms_are_counted_per_day_of_quiet_time():
     # Half a day, tampered from 10,000 to 20,000 s and 300 s more: 43,200 - 10,300 s are quiet.
     spans = [Span(10_000.0, 20_000.0)]
     times = [9_999.0, 10_000.0, 20_250.0, 20_301.0]
-    assert false_alarms_per_day(spans, times, 43_200.0) == pytest.approx(2.0 / (32_900.0 / 86_400.0))
-    assert false_alarms_per_day([], [5.0], 86_400.0) == 1.0
-    assert false_alarms_per_day([Span(0.0, 100.0)], [5.0], 100.0) is None
+    assert false_alarms_per_day(spans, times, 43_200.0, HUB_S) == pytest.approx(2.0 / (32_900.0 / 86_400.0))
+    assert false_alarms_per_day([], [5.0], 86_400.0, HUB_S) == 1.0
+    assert false_alarms_per_day([Span(0.0, 100.0)], [5.0], 100.0, HUB_S) is None
 
 
 def test_spans_whose_trails_overlap_are_not_counted_twice():
     spans = [Span(0.0, 100.0), Span(200.0, 300.0)]
-    assert false_alarms_per_day(spans, [950.0], 1000.0) == pytest.approx(1.0 / (400.0 / 86_400.0))
+    assert false_alarms_per_day(spans, [950.0], 1000.0, HUB_S) == pytest.approx(1.0 / (400.0 / 86_400.0))
+
+
+def test_the_arm_s_figures_follow_from_its_domains():
+    """Water is falsified from 100 s, the grid from 500 s; what the grid shows says nothing of the tank."""
+    water = DomainDetection(True, 700.0, None, 0.5, 0.5, 0.5)
+    grid = DomainDetection(True, 20.0, 30.0, 1.0, 1.0, 0.0)
+    both = _whole({"grid": grid, "water": water}, {"grid": 500.0, "water": 100.0}, ["uncertain", None])
+    assert (both.detected, both.time_to_detect_s, both.certified_time_to_detect_s) == (True, 420.0, 430.0)
+    assert both.false_alarms_per_day == 1.5
+    assert (both.certified_share, both.uncertain_share) == (0.0, 1.0)
+    quiet = _whole({"grid": DomainDetection(None, None, None, None, 1.0, 0.0)}, {}, ["certified_normal"])
+    assert (quiet.detected, quiet.time_to_detect_s, quiet.false_alarms_per_day) == (None, None, None)
+
+
+def test_links_belong_to_the_domain_of_their_stations(tiny_prepared):
+    domains = link_domains(tiny_prepared.plant_model)
+    assert domains["S2>SCADA"] == "grid"
+    assert {domains["RTU-2>SCADA"], domains["RTU-2>PLC"], domains["SCADA>PLC"]} == {"water"}
 
 
 def test_an_alarm_told_again_is_one_alarm():
@@ -108,7 +129,8 @@ def test_the_made_up_run_is_scored_as_it_was_made(run):
     # 301 verdicts, of which those from 240 to 260 s are uncertain.
     assert defended.uncertain_share == pytest.approx(6 / 301)
     assert defended.certified_share == pytest.approx(295 / 301)
-    assert nuisance == Detection(None, None, None, 0.0, 1.0, 0.0)
+    quiet = DomainDetection(None, None, None, 0.0, 1.0, 0.0)
+    assert nuisance == Detection(None, None, None, 0.0, 1.0, 0.0, domains={"grid": quiet})
     assert summary.arms["baseline"].detection == summary.arms["undefended"].detection == Detection()
     assert summary.arms["undefended"].outcome["lines_tripped"] == 1
     assert summary.arms["undefended"].outcome["safe_mode_hours"] is None
@@ -138,4 +160,5 @@ def test_an_arm_that_did_not_end_has_no_figures(run, tmp_path):
     outcome = outcome_of(tmp_path, ARMS["defended"])
     assert outcome["energy_not_served_mwh"] is None
     assert outcome["shed_mw_by_cause"]["ufls"] is None
-    assert detection_of(run / "defended", ARMS["undefended"], 1200.0) == Detection()
+    plant = PlantModel.decode((run / PLANT_MODEL).read_bytes())
+    assert detection_of(run / "defended", ARMS["undefended"], plant, 1200.0) == Detection()
