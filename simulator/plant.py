@@ -48,13 +48,17 @@ class PlantEvent(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One exchange as seen at its end: vectors in plant-model order and the events since the last one."""
+    """One exchange as seen at its end: vectors in plant-model order and the events since the last one.
+
+    link_sent, link_values: over links other than STATION>SCADA, before and after any tap.
+    """
 
     true: Floats
     measured: Floats
     received: Floats
     link_values: Floats
     loading: Floats
+    link_sent: Floats
     water_reported: bool
     events: list[PlantEvent]
 
@@ -100,6 +104,7 @@ class Plant:
         )
         self._slow = np.array([tag.period_s > settings.scan_s for tag in tags])
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
+        self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
         self._measured = np.full(len(tags), np.nan)
         self._received = np.full(len(tags), np.nan)
@@ -136,6 +141,7 @@ class Plant:
             self._received.copy(),
             self._link_values.copy(),
             self.grid.branch_loading_pu.copy(),
+            self._link_sent.copy(),
             water_due,
             events,
         )
@@ -158,7 +164,7 @@ class Plant:
             value = self.links.apply_command(setpoint.link, setpoint.element, setpoint.value, now)
             row = self._command_row.get((setpoint.link, setpoint.element))
             if row is not None:
-                self._link_values[row] = value
+                self._link_sent[row], self._link_values[row] = setpoint.value, value
             if setpoint.quantity != "power_mw":
                 self._pumps.command(setpoint.element, setpoint.quantity, value)
             elif setpoint.element in self._unit_position:
@@ -203,7 +209,7 @@ class Plant:
         true = self._pool()[self._source]
         self._true[self._slow] = true[self._slow]
         self._measured[self._slow] = self._instruments.measure(true, step)[self._slow]
-        self._pumps.control(self._env.now, self._measured, self._link_values)
+        self._pumps.control(self._env.now, self._measured, self._link_sent, self._link_values)
 
     def _report(self, scan: int) -> None:
         """Sample the grid's instruments; taps act on the way to SCADA."""
@@ -212,7 +218,7 @@ class Plant:
         fast = ~self._slow
         self._true[fast] = true[fast]
         self._measured[fast] = self._instruments.measure(true, scan)[fast]
-        received = self.links.apply(now, self._measured)
+        received = self.links.apply(now, self._measured, None if self._water_due else fast)
         keep = self._slow if not self._water_due else np.zeros_like(self._slow)
         self._received = np.where(keep, self._received, received)
         for change in self.links.take_transitions():

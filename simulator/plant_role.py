@@ -79,7 +79,7 @@ class PlantRole:
     def _intercepts(self, k: int, t_s: float, report: Report) -> list[Outgoing]:
         """Values before any tap, on the links that a budget names."""
         seen = [(link, report.measured[slots].tolist()) for link, slots in self._tapped_tags.items()]
-        seen += [(link, report.link_values[rows].tolist()) for link, rows in self._tapped_link_tags.items()]
+        seen += [(link, report.link_sent[rows].tolist()) for link, rows in self._tapped_link_tags.items()]
         return [
             Outgoing(
                 topics.INTERCEPT,

@@ -31,10 +31,14 @@ class PumpStations:
         ]
         self._level_count = len(model.tanks)
 
-    def control(self, t_s: float, measured: Floats, link_values: Floats) -> None:
-        """One PLC cycle on what arrives of ``measured`` (tag order); writes it into ``link_values``."""
+    def control(self, t_s: float, measured: Floats, link_sent: Floats, link_values: Floats) -> None:
+        """One PLC cycle on what arrives of ``measured`` (tag order).
+
+        Writes what goes out over each link into ``link_sent`` and what arrives into ``link_values``.
+        """
         received = np.full(self._level_count, np.nan)
         for row, link, slot, tank in self._paths:
+            link_sent[row] = measured[slot]
             value = self._links.apply_link(link, t_s, measured[slot : slot + 1].copy())[0]
             link_values[row] = received[tank] = value
         self._controller.step(t_s, received)

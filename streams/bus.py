@@ -67,8 +67,11 @@ class Bus(Protocol):
         """Append to one partition, without a key; for markers, which go to every partition."""
         ...
 
-    def flush(self) -> None:
-        """Return once everything published is stored. Raises RunFailed if something could not be."""
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Return once everything published is stored. Raises RunFailed if something could not be.
+
+        timeout_s: wall seconds after which it is given up; None leaves them to the bus.
+        """
         ...
 
     def subscribe(self, topics: Sequence[str]) -> Subscription:

@@ -2,7 +2,7 @@
 
 msgspec checks types and names when decoding. What it does not check stands here: the schema version,
 and that numbers are finite. NaN means "missing" and is allowed in the values of telemetry and intercept
-messages only; infinity is allowed nowhere.
+messages and inside the vectors of truth only; infinity is allowed nowhere.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from math import inf, isfinite
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from streams.errors import BreakwaterError
 from streams.messages import (
@@ -23,6 +24,7 @@ from streams.messages import (
     Outcome,
     Tap,
     Telemetry,
+    Truth,
     Verdict,
 )
 
@@ -30,6 +32,8 @@ from streams.messages import (
 class Malformed(BreakwaterError):
     """A payload that is no message of this schema; the text is the reason."""
 
+
+_FLOAT_BYTES = 8
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AnyMessage)
@@ -57,6 +61,11 @@ def decode(payload: bytes) -> AnyMessage:
         raise Malformed(str(error)) from None
     except UnicodeDecodeError as error:
         raise Malformed(f"text that is not UTF-8: {error.reason}") from None
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except TypeError:
+        # Kafka has records without a value.
+        raise Malformed("no payload") from None
     _check(message)
     return message
 
@@ -72,10 +81,21 @@ def _check(message: AnyMessage) -> None:
         values = message.values
         if inf in values or -inf in values:
             raise Malformed("values: infinity is not allowed; allowed: finite numbers and NaN for missing")
+    elif type(message) is Truth:
+        _check_vectors(message)
     elif floats_of := _FLOATS_OF.get(type(message)):
         for field, value in floats_of(message):
             if value is not None and not isfinite(value):
                 raise Malformed(f"{field} = {value}: allowed is a finite number")
+
+
+def _check_vectors(message: Truth) -> None:
+    vectors = (message.true, message.measured, message.received, message.links, message.loading)
+    if any(len(vector) % _FLOAT_BYTES for vector in vectors):
+        raise Malformed(f"vectors: allowed are float64 values of {_FLOAT_BYTES} bytes each")
+    # All at once: five small arrays would cost five times as much.
+    if np.isinf(np.frombuffer(b"".join(vectors), dtype="<f8")).any():
+        raise Malformed("vectors: infinity is not allowed; allowed: finite numbers and NaN for missing")
 
 
 def _verdict(message: Verdict) -> Iterable[tuple[str, float | None]]:

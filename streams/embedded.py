@@ -75,7 +75,7 @@ class EmbeddedBus:
         """See ``Bus.publish_to``."""
         self._append(self._log(topic), [Record(topic, partition, "", payload)])
 
-    def flush(self) -> None:
+    def flush(self, timeout_s: float | None = None) -> None:
         """Nothing to do: a record is stored when publish returns."""
 
     def subscribe(self, topics: Sequence[str]) -> EmbeddedSubscription:

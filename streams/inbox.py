@@ -2,7 +2,8 @@
 
 Every producer of a topic ends its part of exchange k with a marker on each partition, which says how many
 messages it wrote there. A reader waits for the markers of all producers, then compares. Message numbers run
-without gaps per producer, so a loss that a duplicate makes up for is noticed too.
+without gaps per producer, so a loss that a duplicate makes up for is noticed too. Only those who take part
+may have written, so that no stray message makes up for one either.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 
+import msgspec
+
 from streams.bus import Bus, Record
 from streams.codec import Malformed, decode
 from streams.errors import RunFailed
-from streams.messages import Abort, AnyMessage, Marker
-from streams.topics import MODEL, full_name
+from streams.messages import Abort, AnyMessage, Marker, PlantModelMessage
+from streams.plant_model import stations_of
+from streams.topics import MODEL, TELEMETRY, full_name
 
 WRITTEN_ONCE = frozenset({MODEL})
 """Topics written in exchange 0 only: nobody marks or awaits them later, which saves their traffic."""
@@ -46,15 +50,25 @@ class _Due:
 
 
 class _Topic:
-    """One topic read: its short name and lag, who writes it, what is due by exchange, what was taken out."""
+    """One topic read: its short name and lag, who writes it, what is due by exchange, what was taken out.
 
-    __slots__ = ("due", "expected", "finished", "lag", "name", "next_seq", "partitions")
+    producers: who may have written a message. The roles that write the topic, but for telemetry: there the
+    stations, anybody (None) until the plant model names them. next_seq: number of each one's next message.
+    """
+
+    __slots__ = ("due", "expected", "finished", "lag", "name", "next_seq", "partitions", "producers")
 
     def __init__(self, name: str, lag: int, expected: frozenset[str], partitions: int) -> None:
         self.name, self.lag, self.expected, self.partitions = name, lag, expected, partitions
         self.due: dict[int, _Due] = {}
         self.finished = -1
+        self.producers = None if name == TELEMETRY else expected
         self.next_seq: dict[str, int] = defaultdict(int)
+
+    def refuse_stranger(self, producer: str) -> None:
+        """Raises RunFailed for a producer of messages who takes no part."""
+        if self.producers is not None and producer not in self.producers:
+            raise _stranger(self.name, producer)
 
     def awaited(self, k: int) -> int | None:
         """The exchange that must be complete in exchange k, None for nothing."""
@@ -89,7 +103,8 @@ class Inbox:
         dead_letter: Callable[[str, Record, str], None],
     ) -> None:
         self._topics: dict[str, _Topic] = {}
-        for topic, lag in reads.items():
+        # The plant model first: it names the producers of telemetry.
+        for topic, lag in sorted(reads.items(), key=lambda item: item[0] != MODEL):
             name = full_name(run, topic)
             self._topics[name] = _Topic(topic, lag, frozenset(expected.get(topic, ())), bus.partitions(name))
         self._subscription = bus.subscribe(list(self._topics)) if reads else None
@@ -109,7 +124,30 @@ class Inbox:
         inbox: dict[str, list[AnyMessage]] = {topic.name: [] for topic in self._topics.values()}
         for topic, exchange in awaited:
             inbox[topic.name] = _settle(topic, exchange)
+            if topic.name == MODEL:
+                self._name_stations(inbox[MODEL])
         return inbox
+
+    def finish(self, k: int) -> None:
+        """After the last exchange, k: refuse whatever came and belongs to no exchange of the run.
+
+        Sees what has come by now and waits for nothing. Raises RunFailed, or Aborted as ``gather`` does.
+        """
+        if self._subscription is None:
+            return
+        self._take(self._subscription.poll(0.0))
+        for topic in self._topics.values():
+            for exchange, due in topic.due.items():
+                names = {message.producer for message in itertools.chain.from_iterable(due.messages)}
+                for name in sorted(names):
+                    topic.refuse_stranger(name)
+                # What a topic read with lag 1 carries in the last exchange is nobody's to read.
+                if not k - topic.lag < exchange <= k:
+                    who = ", ".join(sorted(names | {name for name, _ in due.markers}))
+                    raise RunFailed(
+                        f"topic {topic.name}: {who} wrote for exchange {exchange}, but the run ended with "
+                        f"exchange {k}"
+                    )
 
     def close(self) -> None:
         """Stop reading."""
@@ -127,6 +165,16 @@ class Inbox:
                 )
             assert self._subscription is not None
             self._take(self._subscription.poll(left_s))
+
+    def _name_stations(self, models: Sequence[AnyMessage]) -> None:
+        """From now on the stations of the plant model write telemetry, and nobody else."""
+        telemetry = next((topic for topic in self._topics.values() if topic.name == TELEMETRY), None)
+        for model in models:
+            if telemetry is not None and isinstance(model, PlantModelMessage):
+                try:
+                    telemetry.producers = stations_of(model.document)
+                except msgspec.DecodeError as error:
+                    raise RunFailed(f"the plant model cannot be read: {error}") from error
 
     def _take(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -156,13 +204,20 @@ def _begin(topic: _Topic, message: AnyMessage, full: str) -> _Due:
             f"topic {full}: {type(message).__name__} of {message.producer} for exchange {message.k} came "
             "after its end; was this run id used before?"
         )
+    if type(message) is not Marker:
+        # Here as well as at the end of the exchange: a stray one may belong to an exchange that never comes.
+        topic.refuse_stranger(message.producer)
     due = topic.due[message.k] = _Due(topic.partitions)
     return due
 
 
+def _stranger(topic: str, producer: str) -> RunFailed:
+    return RunFailed(f"topic {topic}: {producer} writes on it but is not expected in this run")
+
+
 def _mark(topic: _Topic, partition: int, marker: Marker, due: _Due) -> None:
     if marker.producer not in topic.expected:
-        raise RunFailed(f"topic {topic.name}: {marker.producer} writes on it but is not expected in this run")
+        raise _stranger(topic.name, marker.producer)
     if (marker.producer, partition) in due.markers:
         raise RunFailed(
             f"topic {topic.name}: {marker.producer} ended exchange {marker.k} twice; was this run id used "
@@ -187,6 +242,8 @@ def _settle(topic: _Topic, exchange: int) -> list[AnyMessage]:
     for message in ordered:
         producer = message.producer
         number = next_seq[producer]
+        if number == 0:
+            topic.refuse_stranger(producer)
         if message.seq != number:
             raise RunFailed(
                 f"topic {topic.name}, exchange {exchange}: message {number} of {producer} was "

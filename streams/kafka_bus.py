@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaConfigurationError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from streams.bus import Record, partition_of
 from streams.errors import BadInput, RunFailed
@@ -17,7 +19,13 @@ BOOTSTRAP_S = 4.0
 """Wall seconds within which a broker must answer the first time."""
 
 DELIVERY_S = 60.0
-"""Wall seconds for a record to be stored; a broker that restarts is found again within 30 s."""
+"""Wall seconds for a record to be stored while a broker answers."""
+
+PROBE_S = 4.0
+"""Wall seconds of waiting in vain after which a broker is asked whether it is still there."""
+
+GONE_S = 12.0
+"""Wall seconds without an answer after which it counts as gone; one that restarts sooner is found again."""
 
 MAX_MESSAGE_BYTES = 16 << 20
 """Largest payload; the plant model of a network of ten thousand branches has a few MiB."""
@@ -39,10 +47,11 @@ class KafkaBus:
     def __init__(self, bootstrap: str) -> None:
         if not all(re.fullmatch(r"[^:\s]+:\d{1,5}", server) for server in bootstrap.split(",")):
             raise BadInput("bootstrap", bootstrap, "HOST:PORT of a Kafka broker, several separated by commas")
-        self._bootstrap = bootstrap
+        self.bootstrap = bootstrap
         self._partitions: dict[str, int] = {}
         self._pending: list[Any] = []
         self._subscriptions: list[KafkaSubscription] = []
+        self._gone = ""
         self._producer: Any = self._connect(
             KafkaProducer,
             metrics_enabled=False,
@@ -53,7 +62,7 @@ class KafkaBus:
             batch_size=1 << 20,
             max_request_size=MAX_MESSAGE_BYTES + (1 << 20),
             delivery_timeout_ms=int(DELIVERY_S * 1000),
-            max_block_ms=int(DELIVERY_S * 1000),
+            max_block_ms=int(PROBE_S * 1000),
             reconnect_backoff_max_ms=1000,
         )
 
@@ -74,7 +83,7 @@ class KafkaBus:
                 if count != partitions[name]:
                     raise RunFailed(f"topic {name} has {count} partitions instead of {partitions[name]}")
         except KafkaError as error:
-            raise RunFailed(f"topics could not be made on {self._bootstrap}: {error}") from error
+            raise RunFailed(f"topics could not be made on {self.bootstrap}: {error}") from error
         finally:
             admin.close()
         self._partitions.update(partitions)
@@ -93,7 +102,7 @@ class KafkaBus:
             places = [TopicPartition(topic, p) for p in range(self.partitions(topic))]
             return not any(consumer.end_offsets(places).values())
         except KafkaError as error:
-            raise RunFailed(f"topic {topic} could not be read from {self._bootstrap}: {error}") from error
+            raise RunFailed(f"topic {topic} could not be read from {self.bootstrap}: {error}") from error
         finally:
             consumer.close()
 
@@ -114,17 +123,18 @@ class KafkaBus:
         """See ``Bus.publish_to``."""
         self._send(topic, partition, None, payload)
 
-    def flush(self) -> None:
+    def flush(self, timeout_s: float | None = None) -> None:
         """See ``Bus.flush``."""
+        limit_s = DELIVERY_S + 5.0 if timeout_s is None else timeout_s
         try:
-            self._producer.flush(timeout=DELIVERY_S + 5.0)
+            self._patiently(lambda left_s: self._producer.flush(timeout=left_s), limit_s)
         except KafkaError as error:
-            raise RunFailed(f"the broker at {self._bootstrap} stored nothing more: {error}") from error
+            raise RunFailed(f"the broker at {self.bootstrap} stored nothing more: {error}") from error
         # flush says nothing of records that failed; each of them would be a lost message.
         pending, self._pending = self._pending, []
         for future in pending:
             if future.failed():
-                raise RunFailed(f"the broker at {self._bootstrap} lost a message: {future.exception}")
+                raise RunFailed(f"the broker at {self.bootstrap} lost a message: {future.exception}")
 
     def subscribe(self, topics: Sequence[str]) -> KafkaSubscription:
         """See ``Bus.subscribe``. Reads assigned partitions, without a consumer group."""
@@ -141,7 +151,7 @@ class KafkaBus:
             reconnect_backoff_max_ms=1000,
         )
         consumer.assign(wanted)
-        subscription = KafkaSubscription(consumer, self._bootstrap)
+        subscription = KafkaSubscription(consumer, self)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -149,12 +159,35 @@ class KafkaBus:
         """See ``Bus.close``."""
         for subscription in self._subscriptions:
             subscription.close()
-        self._producer.close(timeout=5.0)
+        try:
+            self._producer.close(timeout=0.0 if self._gone else 5.0)
+        except KafkaError:
+            # Records that no broker takes: given up here, or the client waits for them again at exit.
+            self._producer._sender.force_close()
+            with contextlib.suppress(KafkaError):
+                self._producer.close(timeout=1.0)
+
+    def require_broker(self) -> None:
+        """Return once a broker answers. Raises RunFailed when none did for GONE_S, later at once."""
+        self._refuse_if_gone()
+        began = time.monotonic()
+        while True:
+            try:
+                self._connect(KafkaAdminClient).close()
+                return
+            except BadInput:
+                if time.monotonic() - began >= GONE_S:
+                    self._gone = f"the broker at {self.bootstrap} is gone: no answer for {GONE_S:g} s"
+                    raise RunFailed(self._gone) from None
+
+    def _refuse_if_gone(self) -> None:
+        if self._gone:
+            raise RunFailed(self._gone)
 
     def _connect(self, client: Any, **settings: Any) -> Any:
         try:
             return client(
-                bootstrap_servers=self._bootstrap.split(","),
+                bootstrap_servers=self.bootstrap.split(","),
                 bootstrap_timeout_ms=int(BOOTSTRAP_S * 1000),
                 **settings,
             )
@@ -162,30 +195,61 @@ class KafkaBus:
             raise
         except KafkaError:
             allowed = f"HOST:PORT of a Kafka broker that answers within {BOOTSTRAP_S:g} s"
-            raise BadInput("bootstrap", self._bootstrap, allowed) from None
+            raise BadInput("bootstrap", self.bootstrap, allowed) from None
 
     def _send(self, topic: str, partition: int, key: bytes | None, payload: bytes) -> None:
+        def attempt(_: float) -> Any:
+            return self._producer.send(topic, payload, key=key, partition=partition)
+
         try:
-            self._pending.append(self._producer.send(topic, payload, key=key, partition=partition))
+            self._pending.append(self._patiently(attempt, DELIVERY_S))
         except KafkaError as error:
             raise RunFailed(f"{len(payload)} bytes could not be sent to topic {topic}: {error}") from error
+
+    def _patiently(self, attempt: Callable[[float], Any], limit_s: float) -> Any:
+        """Try for limit_s, at most PROBE_S at a time, as long as a broker answers between."""
+        self._refuse_if_gone()
+        deadline = time.monotonic() + limit_s
+        while True:
+            left_s = max(0.0, deadline - time.monotonic())
+            try:
+                return attempt(min(PROBE_S, left_s))
+            except KafkaTimeoutError:
+                if left_s <= PROBE_S:
+                    raise
+            self.require_broker()
 
 
 class KafkaSubscription:
     """Implements ``streams.bus.Subscription``."""
 
-    def __init__(self, consumer: Any, bootstrap: str) -> None:
+    def __init__(self, consumer: Any, bus: KafkaBus) -> None:
         self._consumer = consumer
-        self._bootstrap = bootstrap
+        self._bus = bus
 
     def poll(self, timeout_s: float) -> list[Record]:
         """See ``Subscription.poll``."""
-        try:
-            found = self._consumer.poll(timeout_ms=max(0.0, timeout_s * 1000.0))
-        except KafkaError as error:
-            raise RunFailed(f"reading from the broker at {self._bootstrap} failed: {error}") from error
+        deadline = time.monotonic() + timeout_s
+        while True:
+            left_s = max(0.0, deadline - time.monotonic())
+            try:
+                found = self._consumer.poll(timeout_ms=min(PROBE_S, left_s) * 1000.0)
+            except KafkaError as error:
+                raise RunFailed(
+                    f"reading from the broker at {self._bus.bootstrap} failed: {error}"
+                ) from error
+            if found or left_s <= PROBE_S:
+                break
+            # The client itself would look for a lost broker in silence until the end of the wait.
+            self._bus.require_broker()
         return [
-            Record(at.topic, at.partition, record.key.decode() if record.key else "", record.value)
+            # A stray record may have any bytes as its key, and no value.
+            Record(
+                at.topic,
+                at.partition,
+                (record.key or b"").decode(errors="backslashreplace"),
+                record.value or b"",
+            )
             for at, records in found.items()
             for record in records
         ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from streams.errors import BadInput
 from streams.messages import Tap
 from streams.plant_model import PlantModel
 from streams.taps import HISTORY_S, Channel, SlotTap, Vector
+from streams.transitions import Mask, Transition, Watch
 
 
 class LinkBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,23 +42,11 @@ class Refusal(NamedTuple):
     reason: str
 
 
-class Transition(NamedTuple):
-    """A link on which tampering began (``tap_in``) or ended (``tap_out``), at the first value that shows it.
-
-    operation: of the tap that began or ended it; tags: how many were tampered with when it began or ended.
-    """
-
-    t_s: float
-    kind: Literal["tap_in", "tap_out"]
-    link: str
-    operation: str
-    tags: int
-
-
 class _Place(NamedTuple):
-    """Where a link's tags lie: channel and tag -> slot."""
+    """Where a link's tags lie: channel, who watches it, and tag -> slot."""
 
     channel: Channel
+    watch: Watch
     slots: dict[str, int]
 
 
@@ -78,7 +67,6 @@ class LinkTable:
         self._places: dict[str, _Place] = {}
         self._accepted = 0
         self._values: dict[str, Vector] = {}
-        self._tapped: dict[str, tuple[str, int]] = {}
         self._transitions: list[Transition] = []
 
         main: dict[str, dict[str, int]] = defaultdict(dict)
@@ -86,8 +74,8 @@ class LinkTable:
             main[tag.link][tag.name] = slot
         reach = [slot for link, slots in main.items() for slot in self._reach(link, slots)]
         self._main = Channel(len(model.tags), reach)
-        self._slot_links = [tag.link for tag in model.tags]
-        self._places |= {link: _Place(self._main, slots) for link, slots in main.items()}
+        self._watch = Watch(self._main, [tag.link for tag in model.tags])
+        self._places |= {link: _Place(self._main, self._watch, slots) for link, slots in main.items()}
 
         others: dict[str, dict[str, int]] = defaultdict(dict)
         for link_tag in model.link_tags:
@@ -95,7 +83,8 @@ class LinkTable:
         for link, slots in others.items():
             if link in main:
                 raise BadInput("link_tags", link, "links that carry no tag of the plant model already")
-            self._places[link] = _Place(Channel(len(slots), self._reach(link, slots)), slots)
+            channel = Channel(len(slots), self._reach(link, slots))
+            self._places[link] = _Place(channel, Watch(channel, [link] * len(slots)), slots)
             self._values[link] = np.full(len(slots), np.nan)
         self._check_budgets(budgets)
 
@@ -120,22 +109,23 @@ class LinkTable:
         self._accepted += 1
         return None
 
-    def apply(self, t_s: float, measured: Vector) -> Vector:
+    def apply(self, t_s: float, measured: Vector, arriving: Mask | None = None) -> Vector:
         """Received values of all the model's tags, in their order, over ``STATION>SCADA``.
 
-        Returns ``measured`` itself, not a copy, when nothing is tampered with.
+        Returns ``measured`` itself, not a copy, when nothing is tampered with. arriving: tags that are
+        reported now, None for all; what becomes of the others is not seen, so it makes no transition.
         """
         received = self._main.apply(t_s, measured)
-        if self._main.changed:
-            self._note(t_s, self._main, self._slot_links)
+        if not self._watch.idle:
+            self._transitions += self._watch.look(t_s, measured, received, arriving)
         return received
 
-    def apply_link(self, link: str, t_s: float, measured: Vector) -> Vector:
-        """Received values over one other link, in the order of its ``link_tags``."""
+    def apply_link(self, link: str, t_s: float, measured: Vector, arriving: Mask | None = None) -> Vector:
+        """Received values over one other link, in the order of its ``link_tags``; ``arriving`` as above."""
         place = self._places[link]
         received = place.channel.apply(t_s, measured)
-        if place.channel.changed:
-            self._note(t_s, place.channel, [link] * len(measured))
+        if not place.watch.idle:
+            self._transitions += place.watch.look(t_s, measured, received, arriving)
         return received
 
     def apply_command(self, link: str, element: str, value: float, t_s: float) -> float:
@@ -151,7 +141,7 @@ class LinkTable:
         values = self._values[link]
         slot = place.slots[element]
         values[slot] = value
-        return float(self.apply_link(link, t_s, values)[slot])
+        return float(self.apply_link(link, t_s, values, np.arange(len(values)) == slot)[slot])
 
     def take_transitions(self) -> list[Transition]:
         """Links on which tampering began or ended since the last call, in the order of being noticed."""
@@ -209,17 +199,3 @@ class LinkTable:
             else:
                 return budget
         return reason
-
-    def _note(self, t_s: float, channel: Channel, links: Sequence[str]) -> None:
-        """Compare which links of a channel are tampered with now with what was known."""
-        channel.changed = False
-        now: dict[str, tuple[str, int]] = {}
-        for slot in sorted(channel.active):
-            operation, count = now.get(links[slot], (channel.active[slot].operation, 0))
-            now[links[slot]] = (operation, count + 1)
-        before = {link for link in self._tapped if self._places[link].channel is channel}
-        for link in sorted(before - now.keys()):
-            self._transitions.append(Transition(t_s, "tap_out", link, *self._tapped.pop(link)))
-        for link in sorted(now.keys() - before):
-            self._transitions.append(Transition(t_s, "tap_in", link, *now[link]))
-        self._tapped |= now

@@ -23,6 +23,15 @@ from streams.topics import DEAD_LETTER, full_name
 TIMEOUT_S = 120.0
 """Wall seconds that a participant waits for the others in one exchange; loading and compiling fit in."""
 
+ABORT_S = 2.0
+"""Wall seconds for an abort to be stored: a run that fails ends soon, whether or not its bus still works."""
+
+DEAD_LETTER_BYTES = 1 << 20
+"""Of a malformed record's payload that much is kept: several readers each write what may be a long one."""
+
+_TEXT_CHARACTERS = 1000
+"""Of its key and of the reason, which may quote from it, that much."""
+
 
 class Part(Protocol):
     """What the others must know of a role: see ``streams.role.Role``."""
@@ -126,7 +135,19 @@ class Participant:
         with contextlib.suppress(BreakwaterError):
             for topic in {*self.role.writes, *self.role.reads}:
                 self._bus.publish_to(full_name(self._run, topic), 0, payload)
+            self._bus.flush(ABORT_S)
+
+    def finish(self) -> None:
+        """After the last exchange: refuse what is left over on the topics that the role reads.
+
+        Raises RunFailed when there is something, Aborted when another participant gave up meanwhile.
+        """
+        try:
+            self._inbox.finish(self._k)
             self._bus.flush()
+        except BaseException as error:
+            self.abort(error)
+            raise
 
     def close(self) -> None:
         """Stop reading and close the role."""
@@ -170,9 +191,9 @@ class Participant:
             t_s=self._k * self._exchange_s,
             topic=topic,
             partition=record.partition,
-            key=record.key,
-            payload=record.payload,
-            reason=reason,
+            key=record.key[:_TEXT_CHARACTERS],
+            payload=record.payload[:DEAD_LETTER_BYTES],
+            reason=reason[:_TEXT_CHARACTERS],
         )
         self._bus.publish(full_name(self._run, DEAD_LETTER), name, encode(letter))
 
@@ -196,6 +217,8 @@ def run_lockstep(
                     participant.exchange(k)
                 if on_progress is not None:
                     on_progress(k + 1)
+            for participant in participants:
+                participant.finish()
         except BaseException as error:
             first = next((p.notice for p in participants if p.notice is not None), None)
             for participant in participants:

@@ -44,8 +44,8 @@ EventKind = Literal[
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", gc=False):
     """Fields that every message carries.
 
-    producer: station, role or detector that wrote it; seq: its number on this topic, from 0. No field leads
-    back to its message, so the garbage collector need not look (``gc``).
+    producer: who wrote it, the station for telemetry, else the role; seq: its number on this topic, from 0.
+    No field leads back to its message, so the garbage collector need not look (``gc``).
     """
 
     producer: str
@@ -142,7 +142,10 @@ class Tap(Message, frozen=True, tag="tap", kw_only=True):
 
 
 class Intercept(Message, frozen=True, tag="intercept", kw_only=True):
-    """Values on a link in the attacker's reach before its own tap; same order as the link's tags."""
+    """Values on a link in the attacker's reach before its own tap; same order as the link's tags.
+
+    As measured, or as last ordered on a command link.
+    """
 
     link: str
     values: list[float]
@@ -194,7 +197,10 @@ class Abort(Message, frozen=True, tag="abort", kw_only=True):
 
 
 class DeadLetter(Message, frozen=True, tag="dead_letter", kw_only=True):
-    """A record that ``producer`` read and could not decode: where it lay, its payload, and the reason."""
+    """A record that ``producer`` read and could not decode: where it lay, its payload, and the reason.
+
+    Long keys, payloads and reasons are cut, see ``streams.lockstep``.
+    """
 
     topic: str
     partition: int

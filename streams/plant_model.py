@@ -110,6 +110,22 @@ class Pump(Strict, frozen=True):
     command_link: str
 
 
+class _Located(msgspec.Struct, frozen=True):
+    station: str
+
+
+class _Stations(msgspec.Struct, frozen=True):
+    tags: tuple[_Located, ...]
+
+
+def stations_of(document: bytes) -> frozenset[str]:
+    """Stations that report telemetry, from ``PlantModel.encode``'s output. Raises msgspec.ValidationError.
+
+    Reads nothing else, which takes a fraction of the time.
+    """
+    return frozenset([tag.station for tag in msgspec.json.decode(document, type=_Stations).tags])
+
+
 class PlantModel(Strict, frozen=True):
     """Everything published about the plant. Tag order is the order of every value vector."""
 

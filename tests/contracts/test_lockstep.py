@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams import topics
@@ -15,7 +16,8 @@ from streams.embedded import EmbeddedBus
 from streams.errors import RunFailed
 from streams.inbox import Aborted
 from streams.lockstep import run_lockstep
-from streams.messages import Abort, DeadLetter, Marker, Telemetry
+from streams.messages import Abort, Alarm, DeadLetter, Marker, Telemetry
+from streams.role import Outgoing
 from tests.contracts.reading import read
 from tests.streams.toys import Sink, Source, Toy, join, toy_roles
 
@@ -227,6 +229,98 @@ def test_a_writer_that_nobody_expects_stops_the_run(bus, run):
 
     with pytest.raises(RunFailed, match="intruder writes on it but is not expected"):
         run_lockstep(join(bus, run, [Intruder(), Sink()], expected=[Source(), Sink()]), 2)
+
+
+class Clerk(Toy):
+    """Raises one alarm in exchange 0 and another in exchange 1."""
+
+    name = "hub"
+    writes = (topics.ALARMS,)
+
+    def step(self, k, t_s, inbox):
+        return [Outgoing(topics.ALARMS, "", alarm(**self.head(topics.ALARMS, k, t_s)))] if k < 2 else []
+
+
+class AlarmSink(Toy):
+    name = "sink"
+    reads = {topics.ALARMS: 0}  # noqa: RUF012
+
+
+class Smuggler(Toy):
+    """Writes records past lockstep in exchange 1."""
+
+    name = "smuggler"
+
+    def __init__(self, bus, topic, *records):
+        super().__init__()
+        self.bus, self.topic, self.records = bus, topic, records
+
+    def step(self, k, t_s, inbox):
+        if k == 1:
+            for key, payload in self.records:
+                self.bus.publish(self.topic, key, payload)
+            self.bus.flush()
+        return []
+
+
+def alarm(producer="hub", seq=0, k=0, t_s=0.0):
+    rest = {"alarm_id": "a", "source": "s", "domain": "grid", "priority": "low", "state": "raised"}
+    return Alarm(producer, seq, k, t_s, **rest, certified=False)
+
+
+def test_a_stray_message_does_not_take_the_place_of_a_lost_one(bus, run):
+    ghost = once(lambda m: type(m) is Alarm and m.k == 1, lambda m: [encode(alarm("ghost", 0, 1))])
+    with pytest.raises(RunFailed, match="topic alarms: ghost writes on it but is not expected"):
+        run_lockstep(join(Meddling(bus, ghost), run, [Clerk(), AlarmSink()]), 5)
+
+
+@pytest.mark.parametrize(
+    ("producer", "reason"),
+    [("ghost", "ghost writes on it but is not expected"), ("hub", "hub wrote for exchange 1000000, but")],
+)
+def test_a_message_for_an_exchange_that_never_comes_stops_the_run(bus, run, producer, reason):
+    stray = encode(alarm(producer, 0, 10**6))
+    roles = [Clerk(), Smuggler(bus, topics.full_name(run, topics.ALARMS), ("", stray)), AlarmSink()]
+    with pytest.raises(RunFailed, match=reason):
+        run_lockstep(join(bus, run, roles), 4)
+    assert [role.closed for role in roles] == [1, 1, 1]
+
+
+def test_only_stations_of_the_plant_model_report(bus, run, tmp_path):
+    stray = once(
+        lambda m: type(m) is Telemetry and m.k == 3,
+        lambda m: [encode(msgspec.structs.replace(m, producer="S99", seq=0))],
+    )
+    with pytest.raises(RunFailed, match="topic telemetry: S99 writes on it but is not expected"):
+        run_lockstep(join(Meddling(bus, stray), run, toy_roles(tmp_path)), 6)
+
+
+def test_what_is_written_in_the_last_exchange_for_the_next_is_no_leftover(bus, run):
+    sink = Sink(lag=1)
+    run_lockstep(join(bus, run, [Source(), sink]), 1)
+    assert sink.seen == [[]]
+
+
+def test_a_malformed_record_of_any_kind_is_a_dead_letter_and_the_run_goes_on(bus, run):
+    field = b"x" * 60_000
+    records = [
+        ("key" * 1000, b"\xc1" + bytes(2 << 20)),
+        # The reason quotes the field that is not known.
+        ("S01", b"\x82\xa4type\xa9telemetry\xda" + len(field).to_bytes(2, "big") + field + b"\xc0"),
+        ("S02", b""),
+        ("S03", b"\x82\xa1x" + b"\x91" * 200_000 + b"\xc0\xa4type\xa9telemetry"),
+    ]
+    sink = Sink()
+    smuggler = Smuggler(bus, topics.full_name(run, topics.TELEMETRY), *records)
+    run_lockstep(join(bus, run, [Source(), smuggler, sink]), 3)
+    assert [len(seen) for seen in sink.seen] == [4, 4, 4]
+    dead = read(bus.subscribe([topics.full_name(run, topics.DEAD_LETTER)]), len(records))
+    letters = [decode(record.payload) for record in dead]
+    # Of long ones a part is kept.
+    assert sorted((letter.key, letter.payload) for letter in letters) == sorted(
+        (key[:1000], payload[: 1 << 20]) for key, payload in records
+    )
+    assert max(len(letter.reason) for letter in letters) == 1000
 
 
 # The whole loop: the same result on every bus, in one process and in two.

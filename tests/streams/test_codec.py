@@ -45,6 +45,13 @@ TAP = {
     "start_s": 0.0,
     "end_s": 4.0,
 }
+VECTORS = {
+    "true": np.array([1.0, -2.0]).tobytes(),
+    "measured": np.array([1.5, math.nan]).tobytes(),
+    "received": np.array([3.0, math.nan]).tobytes(),
+    "links": b"",
+    "loading": np.array([0.25]).tobytes(),
+}
 ALL_KINDS = [
     Telemetry(**HEAD, link="S>SCADA", values=[1.0, -2.5]),
     Verdict(**HEAD, **VERDICT),
@@ -53,7 +60,7 @@ ALL_KINDS = [
     Command(**HEAD, setpoints=[Setpoint("SCADA>S", "g1", "power_mw", 5.0)]),
     Tap(**HEAD, **TAP),
     Intercept(**HEAD, link="S>SCADA", values=[0.0]),
-    Truth(**HEAD, true=b"1", measured=b"2", received=b"3", links=b"", loading=b"\x00\xff"),
+    Truth(**HEAD, **VECTORS),
     Event(**HEAD, kind="line_trip", element="l", cause="c", value=1.0, unit="MW"),
     Outcome(**HEAD, figures={"x": None, "y": 1.0}, shed_mw_by_cause={"ufls": 0.0}, complete=True),
     Marker(**HEAD, count=4),
@@ -82,6 +89,10 @@ def altered(message, **fields):
     return msgspec.msgpack.encode({name: v for name, v in plain.items() if v is not ...})
 
 
+def unchecked(**vectors):
+    return msgspec.msgpack.encode(Truth(**HEAD, **(VECTORS | vectors)))
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -106,6 +117,11 @@ def altered(message, **fields):
         (altered(ALL_KINDS[8], value=-math.inf), "value = -inf"),
         (altered(ALL_KINDS[9], figures={"x": math.nan}), "x = nan"),
         (altered(ALL_KINDS[0]).replace(b"S>SCADA", b"S\xffSCADA"), "UTF-8"),
+        (unchecked(links=np.array([1.0, -math.inf]).tobytes()), "infinity"),
+        (unchecked(loading=b"1234567"), "float64"),
+        # What msgspec skips because it stands before the type, too deep for Python.
+        (b"\x82\xa1x" + b"\x91" * 200_000 + b"\xc0\xa4type\xa9telemetry", "nested too deeply"),
+        (None, "no payload"),
     ],
 )
 def test_malformed_payloads_say_why(payload, reason):
@@ -120,6 +136,7 @@ def test_malformed_payloads_say_why(payload, reason):
         Telemetry(**HEAD, link="l", values=[math.inf]),
         Command(**HEAD, setpoints=[Setpoint("l", "e", "power_mw", math.nan)]),
         Telemetry(producer="p", seq=0, k=0, t_s=math.nan, link="l", values=[]),
+        Truth(**HEAD, **(VECTORS | {"true": np.array([math.inf]).tobytes()})),
     ],
 )
 def test_a_producer_learns_of_what_cannot_be_sent(message):

@@ -1,5 +1,6 @@
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from streams import taps
 from streams.errors import BadInput
 from streams.links import LinkBudget, LinkTable
 from streams.messages import Tap
+from streams.plant_model import LinkTag
 from tests.streams.toys import STATIONS, toy_budgets, toy_model
 
 MODEL = toy_model()
@@ -226,7 +228,7 @@ def test_transitions_name_the_link_once():
         if i == 2:
             # A tap that takes over without a gap is no transition.
             links.accept(tap("set", [1.0], 8.0, 12.0))
-        links.apply(4.0 * i, np.zeros(N))
+        links.apply(4.0 * i, np.full(N, float(i)))
     assert [tuple(t) for t in links.take_transitions()] == [
         (4.0, "tap_in", "S00>SCADA", "offset", 2),
         (8.0, "tap_in", "S01>SCADA", "hold", 1),
@@ -234,6 +236,75 @@ def test_transitions_name_the_link_once():
         (12.0, "tap_out", "S01>SCADA", "hold", 1),
     ]
     assert links.take_transitions() == []
+
+
+def kinds(links):
+    return [(t.t_s, t.kind, t.operation) for t in links.take_transitions()]
+
+
+@pytest.mark.parametrize(("operation", "nothing"), [("offset", 0.0), ("scale", 1.0), ("delay", 0.0)])
+def test_a_tap_that_changes_nothing_ends_tampering(operation, nothing):
+    links = table()
+    links.accept(tap(operation, [nothing]))
+    series(links, 2)
+    links.accept(tap("offset", [1.0], 8.0))
+    series(links, 2, 2)
+    links.accept(tap(operation, [nothing], 16.0))
+    series(links, 4, 4)
+    assert kinds(links) == [(8.0, "tap_in", "offset"), (16.0, "tap_out", "offset")]
+    # One tag is given up, another is not.
+    links.accept(tap("offset", [1.0, 1.0], 32.0, tags=("S00/a_mw", "S00/b_mw")))
+    links.accept(tap(operation, [nothing], 36.0))
+    for i in range(8, 12):
+        links.apply(4.0 * i, np.zeros(N))
+    assert kinds(links) == [(32.0, "tap_in", "offset")]
+
+
+def test_tampering_begins_with_the_first_value_that_is_changed():
+    links = table()
+    links.accept(tap("set", [12.0], 0.0, 24.0))
+    # Measured and set are the same at first; later, too, for once, which does not interrupt the tampering.
+    for t_s, measured in ((0.0, 12.0), (4.0, 12.0), (8.0, 11.0), (12.0, 12.0), (16.0, 13.0), (24.0, 13.0)):
+        links.apply(t_s, np.full(N, measured))
+    assert kinds(links) == [(8.0, "tap_in", "set"), (24.0, "tap_out", "set")]
+
+
+def test_a_budget_of_nothing_is_no_tampering_but_a_drop_is():
+    budget = LinkBudget("S00>SCADA", {"S00/a_mw": 0.0}, True, 0.0, 100.0)
+    links = table(budget)
+    links.accept(tap("offset", [1.0], 0.0, 8.0))
+    links.accept(tap("drop", [0.0], 8.0, 100.0))
+    measured = np.zeros(N)
+    for i in range(4):
+        # What is missing already cannot be dropped.
+        measured[0] = math.nan if i == 2 else 1.0
+        links.apply(4.0 * i, measured)
+    assert kinds(links) == [(12.0, "tap_in", "drop")]
+
+
+def test_tampering_shows_with_the_reports_of_a_slow_station():
+    links = table()
+    links.accept(tap("offset", [1.0], 4.0, 16.0))
+    slow = np.arange(N) >= 3
+    for i in range(8):
+        # Reported at 0, 12 and 24 s; between, the value on the link is seen by nobody.
+        links.apply(4.0 * i, np.full(N, 10.0), None if i % 3 == 0 else slow)
+    assert kinds(links) == [(12.0, "tap_in", "offset"), (24.0, "tap_out", "offset")]
+
+
+def test_a_command_shows_tampering_with_its_own_element():
+    eps = {"unit": 10.0, "other": 10.0}
+    model = msgspec.structs.replace(MODEL, link_tags=(*MODEL.link_tags, LinkTag("SCADA>S00", "other")))
+    links = LinkTable(model, [LinkBudget("SCADA>S00", eps, True, 0.0, 1e6)])
+    for element in eps:
+        links.apply_command("SCADA>S00", element, 100.0, 0.0)
+    links.accept(tap("offset", [1.0], 4.0, 8.0, tags=("unit",), link="SCADA>S00"))
+    links.apply_command("SCADA>S00", "other", 100.0, 4.0)
+    assert kinds(links) == []
+    links.apply_command("SCADA>S00", "unit", 100.0, 4.0)
+    assert kinds(links) == [(4.0, "tap_in", "offset")]
+    links.apply_command("SCADA>S00", "other", 100.0, 8.0)
+    assert kinds(links) == [(8.0, "tap_out", "offset")]
 
 
 def test_other_links_are_apart_from_the_centre_s():
