@@ -12,6 +12,7 @@ from detectors.judge import GridJudge
 from detectors.members import grid_judge
 from detectors.model import load_model
 from detectors.perturbation import Perturbation
+from detectors.statuses import read_states
 from streams.plant_model import PlantModel
 
 REPEATS = 2000
@@ -37,7 +38,7 @@ def judge_figures(judge: GridJudge, values: np.ndarray, states: np.ndarray) -> l
     """The same figures for a judge and a window at hand."""
     newest = judge.window - 1
     judge.judge(values, states, newest)
-    plan = judge.plan(states[newest] > 0.5, np.zeros(values.shape[1], dtype=bool))
+    plan = judge.plan(read_states(states[newest]) == 1.0, np.zeros(values.shape[1], dtype=bool))
     assert plan.bounder is not None
     bounder, centre = plan.bounder, values.mean(axis=0)
     draw = np.random.default_rng(1)

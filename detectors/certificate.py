@@ -11,22 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bounds import Bounder, Dense
-from detectors.dataset import Run, grid_windows, load_run, sample_rows, switch_states, window_labels
+from detectors.dataset import (
+    Run,
+    check_times,
+    grid_windows,
+    load_run,
+    sample_rows,
+    switch_states,
+    window_labels,
+)
 from detectors.dc import Bools, Floats
-from detectors.judge import Judgement
+from detectors.judgement import Judgement
 from detectors.members import grid_judge, grid_parts, water_judge
-from detectors.model import Model, fits
+from detectors.model import Model, require_fit
 from detectors.perturbation import Perturbation
+from detectors.statuses import StatusReach, hold_states, read_states
 from detectors.water_features import WaterFeatures
-from streams.errors import BadInput
 from streams.messages import VerdictValue
 from streams.plant_model import PlantModel
 
 ASSUMPTIONS = (
     "Values over protected links are as sent; they are not perturbed.",
     "Each other received value differs by at most its eps from the one judged, each in any direction.",
-    "Switch states are as received; an eps below half a switch's range cannot change them.",
-    "The same samples are missing throughout; a missing value is free over its published range or not read.",
+    "Each received switch status differs by at most its eps too, which leaves it open (at most 0.25), closed "
+    "(at least 0.75) or unreadable, as it was.",
+    "The same samples are missing throughout; a missing value is free over its published range or not read, "
+    "and a switch status missing or unreadable in the newest scan may be either.",
     "Certified normal means that no such change raises an alarm; it does not mean that there is no attack.",
 )
 STATEMENTS: dict[str, str] = {
@@ -77,13 +87,6 @@ def certificate_of(
     )  # fmt: skip
 
 
-def require_fit(model: Model, plant: PlantModel) -> None:
-    """Raises BadInput where the model was trained for other tags or ranges."""
-    reason = fits(model, plant)
-    if reason is not None:
-        raise BadInput("model", str(model.folder), f"a model that fits ({reason})")
-
-
 def certify_windows(
     model: Model,
     data: Path,
@@ -112,11 +115,14 @@ def _grid_certificates(model: Model, run: Run, eps: Perturbation, stride: int) -
     index, window = judge.features.index, judge.window
     values = np.ascontiguousarray(run.telemetry[:, index.columns])
     states = switch_states(run, index.status_tag)
+    read, before, behind = read_states(states), judge.calibration.usual_closed, 0
     hashes = model.digest(), run.plant.digest()
     out = []
     for end in range(window - 1, values.shape[0], stride):
         part = slice(end - window + 1, end + 1)
-        judged = judge.judge(values[part], states[part], window - 1)
+        if part.start > behind:
+            before, behind = hold_states(read[behind : part.start], before)[-1], part.start
+        judged = judge.judge(values[part], states[part], window - 1, before)
         length = float(run.t_s[end] - run.t_s[end - window + 1])
         out.append(certificate_of("grid", float(run.t_s[end]), length, judged, eps, *hashes))
     return out
@@ -158,6 +164,7 @@ def certified_vs_eps(
     """
     require_fit(model, plant)
     times: Floats = np.arange(telemetry.shape[0], dtype=np.float64) * plant.scan_s if t_s is None else t_s
+    check_times("telemetry", times)
     run = Run("telemetry", plant, times, telemetry, {})
     networks = {"certified": model.network(domain)}
     if f"{domain}.w0" in model.twin:
@@ -198,6 +205,7 @@ def _grid_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, stri
     features, calibration = grid_parts(model, run.plant)
     spec, ix = model.spec.members["grid"], features.index
     found = grid_windows(run, ix.columns, ix.status_tag, spec.window, spec.min_scans, stride)
+    states = switch_states(run, ix.status_tag)
     label = np.full(found.end.size, -1)
     if tampered is not None:
         label = window_labels(tampered, found.end, spec.window)
@@ -212,6 +220,8 @@ def _grid_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, stri
                 bounder = Bounder(network, rows.matrix, rows.offset, reach, spec.window)
                 bounds[here] = bounder.intervals(found.mean[here], found.size[here])
                 plain[here] = bounder.logits(found.mean[here])
+        steady = StatusReach.build(ix, eps).steady(states)
+        bounds[window_labels(steady, found.end, spec.window) != 1] = (-np.inf, np.inf)
         return bounds, plain, label
 
     return sweep

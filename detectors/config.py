@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.perturbation import FLIP
 from streams.errors import BadInput
 
 FIRST_TRAINING_SEED = 1_000_000
@@ -27,8 +28,8 @@ class MemberConfig(_Strict, frozen=True):
     mask_share: share of groups in which some rows are hidden as if tags were missing. bias_share: random
     constant error per meter, as share of its reading, added in training. visible_sigma: tampered windows
     in which no row moves this far from its clean scatter teach nothing and are left out. spare_normal:
-    share of held-out clean windows that must be certified normal; the output bias is lowered as little as
-    that takes (0 leaves it).
+    share of clean training windows that must be certified normal; the output bias is lowered as little as
+    that takes (0 leaves it). Held-out windows are for measuring only.
     """
 
     enabled: bool = True
@@ -87,7 +88,7 @@ def check(config: TrainConfig, where: str = "config") -> TrainConfig:
 
     seed = config.seed
     need("seed", seed, "an integer from 1000000 up", seed >= FIRST_TRAINING_SEED)
-    need("eps", config.eps, "above 0, below 0.5", 0 < config.eps < 0.5)
+    need("eps", config.eps, f"above 0, below {FLIP:g}", 0 < config.eps < FLIP)
     need("window", config.window, "1 to 1000", 1 <= config.window <= 1000)
     need("min_scans", config.min_scans, "1 to window", 1 <= config.min_scans <= config.window)
     need("min_rows", config.min_rows, "above 0, at most 1", 0 < config.min_rows <= 1)
@@ -103,7 +104,7 @@ def check(config: TrainConfig, where: str = "config") -> TrainConfig:
             need(f"{domain}.{field}", getattr(member, field), "1 or more", getattr(member, field) >= 1)
         for field in ("warm_up", "ramp", "kappa_end", "mask_share", "spare_normal"):
             need(f"{domain}.{field}", getattr(member, field), "0 to 1", 0 <= getattr(member, field) <= 1)
-        need(f"{domain}.eps_train", member.eps_train, "0 to below 0.5", 0 <= member.eps_train < 0.5)
+        need(f"{domain}.eps_train", member.eps_train, f"0 to below {FLIP:g}", 0 <= member.eps_train < FLIP)
         for field in ("learning_rate", "positive_weight"):
             need(f"{domain}.{field}", getattr(member, field), "above 0", getattr(member, field) > 0)
         for field in ("bias_share", "visible_sigma"):

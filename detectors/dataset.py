@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.statuses import read_states
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
 
@@ -60,6 +61,7 @@ def load_run(path: Path, plant: PlantModel | None = None, labelled: bool = False
     absent = [n for n in ["t_s", *names] if n not in table]
     if absent:
         raise BadInput(str(file), f"no column {absent[0]!r}", "t_s and every tag of the plant model")
+    check_times(str(file), table["t_s"])
     telemetry = np.column_stack([table[n] for n in names]) if names else np.empty((len(table["t_s"]), 0))
     labels: dict[str, Bools] = {}
     if labelled:
@@ -68,6 +70,14 @@ def load_run(path: Path, plant: PlantModel | None = None, labelled: bool = False
             raise BadInput(str(file.parent / "labels.parquet"), "t_s", "the same t_s as telemetry.parquet")
         labels = {name: column > 0.5 for name, column in marks.items()}
     return Run(str(path), model, table["t_s"], np.ascontiguousarray(telemetry), labels)
+
+
+def check_times(where: str, t_s: Floats) -> None:
+    """Raises BadInput where a time is not finite or not after the one before it."""
+    good = np.isfinite(t_s) & np.r_[True, t_s[1:] > t_s[:-1]][: t_s.size]
+    if not good.all():
+        row = int(np.argmin(good))
+        raise BadInput(f"{where}: t_s of row {row + 1}", float(t_s[row]), "finite times that increase")
 
 
 def _table(path: Path) -> dict[str, Floats]:
@@ -116,9 +126,10 @@ def grid_windows(
     """Every ``stride``-th window with enough complete scans of the newest scan's topology."""
     values = run.telemetry[:, columns]
     states = switch_states(run, status_tag)
-    known = np.asarray(~np.isnan(states).any(axis=1))
+    read = read_states(states)
+    known = np.asarray(~np.isnan(read).any(axis=1))
     whole = np.asarray(~np.isnan(values).any(axis=1) & known)
-    distinct, number = np.unique(states > 0.5, axis=0, return_inverse=True)
+    distinct, number = np.unique(read == 1.0, axis=0, return_inverse=True)
     number = np.asarray(number).ravel()
     ends = np.arange(window - 1, values.shape[0], stride)
     count = np.zeros(ends.size)

@@ -31,7 +31,8 @@ class GridIndex:
     columns: plant-model tag index of each column; column order is loads and units by bus, then flows.
     low, high: published range per column in MW; protected: column of a protected tag.
     start, end: bus index of each branch; susceptance_mw: MW per radian; shift_mw: flow at zero angle.
-    flow_column: column of each branch's flow or -1; status_tag: plant-model tag index of its status or -1.
+    flow_column: column of each branch's flow or -1; status_tag: plant-model tag index of its status or -1;
+    status_names, status_low, status_high, status_protected: of that tag, "", 0, 1, true where there is none.
     bus_of: bus index of a load or unit column, -1 for flows; sign: +1 generation, -1 load, 0 flow.
     unmeasured: buses with nominal load and no load tag.
     """
@@ -48,6 +49,10 @@ class GridIndex:
     shift_mw: Floats
     flow_column: Ints
     status_tag: Ints
+    status_names: tuple[str, ...]
+    status_low: Floats
+    status_high: Floats
+    status_protected: Bools
     bus_of: Ints
     sign: Floats
     unmeasured: Bools
@@ -78,6 +83,7 @@ class GridIndex:
                 bus_of.append(-1)
                 sign.append(0.0)
         tags = [plant.tags[c] for c in columns]
+        status = [plant.tags[tag_at[b.status_tag]] if b.status_tag else None for b in plant.branches]
         slope = [plant.base_mva / (b.x_pu * (b.tap or 1.0)) for b in plant.branches]
         return GridIndex(
             columns=np.array(columns, dtype=np.int64),
@@ -94,6 +100,10 @@ class GridIndex:
             ),
             flow_column=np.array(flow_column, dtype=np.int64),
             status_tag=np.array([tag_at[b.status_tag] if b.status_tag else -1 for b in plant.branches]),
+            status_names=tuple(s.name if s else "" for s in status),
+            status_low=np.array([s.low if s else 0.0 for s in status]),
+            status_high=np.array([s.high if s else 1.0 for s in status]),
+            status_protected=np.array([s is None or s.protected for s in status], dtype=bool),
             bus_of=np.array(bus_of, dtype=np.int64),
             sign=np.array(sign),
             unmeasured=np.array([bool(b.load_mw) and not b.load_tag for b in plant.buses], dtype=bool),

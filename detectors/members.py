@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from detectors.bounds.dense import Dense, Floats
 from detectors.features import Calibration
 from detectors.grid_features import GridCalibration, GridFeatures
 from detectors.judge import GridJudge, WaterJudge
-from detectors.model import Model
+from detectors.model import Model, require_fit
+from detectors.monitors.residual import NodalMonitor, TankMonitor
 from detectors.perturbation import Perturbation
 from detectors.rows import Combination
 from detectors.water_features import WaterFeatures
@@ -53,6 +55,13 @@ def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalib
         local = Combination(
             arrays["grid.local.flow"], arrays["grid.local.bus"], arrays["grid.local.defined"] > 0.5
         )
+        protected = {tag.name for tag in plant.tags if tag.protected}
+        flows = sum(b.flow_tag in protected for b in plant.branches)
+        for name, wanted in (("flow", len(plant.branches)), ("bus", len(plant.buses))):
+            found = arrays[f"grid.local.{name}"].shape
+            if found != (flows, wanted):
+                where = f"{model.folder / 'weights.npz'}: grid.local.{name}"
+                raise BadInput(where, found, f"the shape {(flows, wanted)} of this plant")
         features = GridFeatures(plant, local)
         rows = features.rows_count
         calibration = GridCalibration(
@@ -68,7 +77,11 @@ def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalib
 
 
 def grid_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None) -> GridJudge:
-    """The grid member ready to judge; ``network`` replaces the certified one (the twin in reports)."""
+    """The grid member ready to judge; ``network`` replaces the certified one (the twin in reports).
+
+    Raises BadInput where the model's arrays do not fit the plant or eps names what it must not.
+    """
+    eps.check(plant)
     features, calibration = grid_parts(model, plant)
     spec = model.spec.members["grid"]
     net = network or model.network("grid")
@@ -78,8 +91,13 @@ def grid_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dens
 def water_judge(
     model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None
 ) -> WaterJudge:
-    """The water member ready to judge."""
+    """The water member ready to judge. Raises BadInput as ``grid_judge`` does."""
+    eps.check(plant)
     features = WaterFeatures(plant)
+    samples, trained = features.index.samples, model.spec.members["water"].window
+    if samples != trained:
+        where = f"{model.folder / 'model.json'}: members.water.window"
+        raise BadInput(where, trained, f"{samples}, the samples this plant reports in that time")
     try:
         calibration = _calibration(model.arrays, "water", features.rows_count, 2)
     except KeyError as error:
@@ -89,6 +107,34 @@ def water_judge(
     return WaterJudge(
         features, network or model.network("water"), calibration, eps, model.spec.members["water"].min_rows
     )
+
+
+class Members(NamedTuple):
+    """All that judges one plant; None where the model has no such member."""
+
+    grid: GridJudge | None
+    nodal: NodalMonitor | None
+    water: WaterJudge | None
+    tanks: TankMonitor | None
+
+
+def build_all(model: Model, plant: PlantModel, eps: Perturbation | None = None) -> Members:
+    """Every judge and monitor of a model for a plant; eps: default the model's own.
+
+    Raises BadInput where anything does not fit, so that a caller can check a model before a run.
+    """
+    require_fit(model, plant)
+    chosen = eps or Perturbation(model.spec.eps)
+    grid, nodal, water, tanks = None, None, None, None
+    if "grid" in model.spec.members:
+        grid, nodal = grid_judge(model, plant, chosen), NodalMonitor.load_from(plant, model.arrays)
+        grid.plan(grid.calibration.usual_closed, np.zeros(grid.reach.size, dtype=bool))
+        if nodal.mean.shape != (nodal.rows.shape[0],):
+            where = f"{model.folder / 'weights.npz'}: monitor.grid.mean"
+            raise BadInput(where, nodal.mean.shape, f"the {nodal.rows.shape[0]} metered buses of this plant")
+    if "water" in model.spec.members:
+        water, tanks = water_judge(model, plant, chosen), TankMonitor.load_from(plant, model.arrays)
+    return Members(grid, nodal, water, tanks)
 
 
 def lower_output(network: Dense, by: float) -> Dense:

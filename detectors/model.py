@@ -13,13 +13,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bounds.dense import Dense
+from detectors.model_spec import ModelSpec, check_arrays, check_spec
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
 
@@ -27,39 +27,6 @@ SCHEMA = 1
 MODELS = Path(__file__).parent / "models"
 Floats = NDArray[np.float64]
 _DOMAINS = ("grid", "water")
-
-
-class TagSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tag that a member reads, as it was in training."""
-
-    name: str
-    low: float
-    high: float
-    protected: bool
-    period_s: float
-
-
-class MemberSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One member. window: scans; min_scans, min_rows: as in ``TrainConfig``; layers: sizes, input first."""
-
-    tags: tuple[TagSpec, ...]
-    window: int
-    min_scans: int
-    min_rows: float
-    layers: tuple[int, ...]
-    figures: dict[str, float]
-
-
-class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``model.json``. eps: certified share of range it was trained for; provenance: config, data,
-    versions."""
-
-    schema: int
-    eps: float
-    plant_model: str
-    branches: tuple[str, ...]
-    members: dict[str, MemberSpec]
-    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,10 +58,15 @@ class Model:
             raise BadInput(
                 str(self.folder / file), f"no array {error}", "every layer of every member"
             ) from None
-        network = Dense(weights, biases)
+        try:
+            network = Dense(weights, biases)
+        except BadInput as error:
+            where = f"{self.folder / file}: {domain}, {error.where}"
+            raise BadInput(where, error.value, error.allowed) from None
         sizes = (network.inputs, *[w.shape[0] for w in weights])
         if sizes != self.spec.members[domain].layers:
-            raise BadInput(str(self.folder / file), sizes, f"layers {self.spec.members[domain].layers}")
+            where = f"{self.folder / file}: {domain} network"
+            raise BadInput(where, sizes, f"layers {self.spec.members[domain].layers}")
         return network
 
 
@@ -135,8 +107,12 @@ def load_model(path: Path) -> Model:
         raise BadInput(f"{file}: members", sorted(spec.members), "grid, water or both")
     twin = _arrays(path / "twin.npz") if (path / "twin.npz").is_file() else {}
     model = Model(path, spec, _arrays(path / "weights.npz"), twin)
+    check_spec(file, spec)
     for domain in spec.members:
         model.network(domain)
+        if any(name.startswith(f"{domain}.") for name in twin):
+            model.network(domain, twin=True)
+    check_arrays(path / "weights.npz", spec, model.arrays)
     return model
 
 
@@ -182,14 +158,30 @@ def fits(model: Model, plant: PlantModel) -> str | None:
                 return f"tag {spec.name} is {'' if tag.protected else 'not '}protected, unlike in training"
             if tag.period_s != spec.period_s:
                 return f"tag {spec.name} reports every {tag.period_s:g} s, trained for {spec.period_s:g} s"
-    if "grid" in model.spec.members:
-        if tuple(b.name for b in plant.branches) != model.spec.branches:
-            return "the plant's branches differ from those of training"
-        names = {spec.name for spec in model.spec.members["grid"].tags}
-        extra = [t for t in _grid_tags(plant) if t not in names]
+    if "grid" in model.spec.members and tuple(b.name for b in plant.branches) != model.spec.branches:
+        return "the plant's branches differ from those of training"
+    for domain, present in (("grid", _grid_tags(plant)), ("water", _water_tags(plant))):
+        if domain not in model.spec.members:
+            continue
+        names = [spec.name for spec in model.spec.members[domain].tags]
+        extra = [name for name in present if name not in names]
         if extra:
-            return f"the plant has a tag {extra[0]} that the grid member does not know"
+            return f"the plant has a tag {extra[0]} that the {domain} member does not know"
+        if present != names:
+            return f"the plant lists the {domain} member's tags in another order or number than in training"
     return None
+
+
+def require_fit(model: Model, plant: PlantModel) -> None:
+    """Raises BadInput where the model was trained for other tags or ranges."""
+    reason = fits(model, plant)
+    if reason is not None:
+        raise BadInput("model", str(model.folder), f"a model that fits ({reason})")
+
+
+def _water_tags(plant: PlantModel) -> list[str]:
+    tanks = [t for t in plant.tanks if t.level_tag and t.inflow_tag]
+    return [*(t.level_tag for t in tanks), *(t.inflow_tag for t in tanks)]
 
 
 def _grid_tags(plant: PlantModel) -> list[str]:

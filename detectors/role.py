@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from detectors.certificate import require_fit
 from detectors.dc import Floats, Ints
-from detectors.judge import GridJudge, Judgement, WaterJudge
-from detectors.members import grid_judge, water_judge
+from detectors.judge import GridJudge, WaterJudge
+from detectors.judgement import Judgement
+from detectors.members import build_all
 from detectors.model import load_model
 from detectors.monitors.residual import NodalMonitor, TankMonitor
 from detectors.perturbation import Perturbation
+from detectors.statuses import CLOSED_FROM, OPEN_TO
 from streams.errors import BadInput
 from streams.messages import AnyMessage, PlantModelMessage, Telemetry, Verdict, VerdictValue
 from streams.plant_model import PlantModel
@@ -68,10 +69,16 @@ class _GridPart:
         self._values = np.empty((judge.window, index.columns.size))
         self._states = np.ones((judge.window, index.status_tag.size))
         self._filled = 0
+        self._before = judge.calibration.usual_closed.copy()
 
     def take(self, values: Floats) -> int:
         """Store one scan; returns its place in the ring."""
         at = self._filled % self.judge.window
+        if self._filled >= self.judge.window:
+            leaving = self._states[at]
+            np.copyto(
+                self._before, leaving >= CLOSED_FROM, where=(leaving >= CLOSED_FROM) | (leaving <= OPEN_TO)
+            )
         np.take(values, self._columns, out=self._values[at])
         self._states[at, self._measured] = values[self._status[self._measured]]
         self._filled += 1
@@ -80,13 +87,13 @@ class _GridPart:
     def judge_now(self, newest: int) -> Judgement:
         """Judge the window in the ring; early on it is shorter."""
         n = min(self._filled, self.judge.window)
-        return self.judge.judge(self._values[:n], self._states[:n], newest)
+        return self.judge.judge(self._values[:n], self._states[:n], newest, self._before)
 
     def residual(self) -> float | None:
         """Monitor's score over the ring, or None without a monitor or before the ring is full."""
         if self.monitor is None or self._filled < self.judge.window:
             return None
-        return self.monitor.score(self._values.mean(axis=0))
+        return self.monitor.score_scans(self._values)
 
 
 class _WaterPart:
@@ -136,10 +143,7 @@ class DetectorRole:
         self, model_path: Path, eps: float | Mapping[str, float] | None = None, monitors: bool = True
     ) -> None:
         self.model = load_model(Path(model_path))
-        share = self.model.spec.eps if eps is None else eps
-        self.eps = (
-            Perturbation(0.0, dict(share)) if isinstance(share, Mapping) else Perturbation(float(share))
-        )
+        self.eps = Perturbation.of(self.model.spec.eps if eps is None else eps)
         self._monitors = monitors
         self._sequence = Sequencer()
         self._received: Received | None = None
@@ -148,17 +152,12 @@ class DetectorRole:
 
     def start(self, plant: PlantModel) -> None:
         """Build members for the published plant. Raises BadInput where the model does not fit."""
-        require_fit(self.model, plant)
+        grid, nodal, water, tanks = build_all(self.model, plant, self.eps)
         self._received = Received(plant)
-        members, arrays = self.model.spec.members, self.model.arrays
-        if "grid" in members:
-            known = self._monitors and "monitor.grid.mean" in arrays
-            monitor = NodalMonitor.load_from(plant, arrays) if known else None
-            self._grid = _GridPart(grid_judge(self.model, plant, self.eps), monitor)
-        if "water" in members:
-            known = self._monitors and "monitor.water.drift" in arrays
-            tanks = TankMonitor.load_from(plant, arrays) if known else None
-            self._water = _WaterPart(water_judge(self.model, plant, self.eps), tanks)
+        if grid is not None:
+            self._grid = _GridPart(grid, nodal if self._monitors else None)
+        if water is not None:
+            self._water = _WaterPart(water, tanks if self._monitors else None)
 
     def step(self, k: int, t_s: float, inbox: Mapping[str, Sequence[AnyMessage]]) -> list[Outgoing]:
         """Verdicts of exchange k. Raises BadInput where no plant model has come."""

@@ -18,7 +18,8 @@ from detectors.dataset import Run, load_run
 from detectors.dc import Bools
 from detectors.grid_features import GridFeatures
 from detectors.members import grid_arrays, lower_output, water_arrays
-from detectors.model import SCHEMA, MemberSpec, ModelSpec, TagSpec, network_arrays, save_model
+from detectors.model import SCHEMA, network_arrays, save_model
+from detectors.model_spec import MemberSpec, ModelSpec, TagSpec
 from detectors.monitors.residual import NodalMonitor, TankMonitor
 from detectors.perturbation import Perturbation
 from detectors.prepare import GridData, WaterData, grid_data, grid_groups, shares, water_data, water_groups

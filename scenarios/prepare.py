@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.members import build_all
+from detectors.model import load_model
+from detectors.perturbation import Perturbation
 from scenarios.arms import ARMS, Arm
 from scenarios.catalogue import unique
 from scenarios.models import find_model
@@ -124,6 +127,10 @@ def _check_certified(scenario: Scenario, model: PlantModel) -> None:
     for tag in eps if isinstance(eps, dict) else ():
         if tag not in known:
             raise BadInput("detector.eps", tag, "a tag of this plant (see tags.csv)")
+    try:
+        Perturbation.of(eps).check(model)
+    except BadInput as error:
+        raise BadInput("detector.eps", error.value, f"{error.allowed} ({error.where})") from None
 
 
 def _declared(scenario: Scenario) -> list[str]:
@@ -143,7 +150,11 @@ def _declared(scenario: Scenario) -> list[str]:
 
 def _fitting_model(scenario: Scenario, model: PlantModel) -> tuple[Path | None, str]:
     try:
-        return find_model(scenario.detector.model, model)
+        folder, misfit = find_model(scenario.detector.model, model)
+        if folder is not None:
+            # Whatever is damaged in a model shows here, before a run has begun.
+            build_all(load_model(folder), model, Perturbation.of(scenario.detector.eps))
+        return folder, misfit
     except BadInput as error:
         allowed = f"a model ({error.where}: {error.value}; allowed: {error.allowed})"
         raise BadInput("detector.model", scenario.detector.model, allowed) from None

@@ -25,6 +25,9 @@ SPARE = 1.5
 SIGMA_FLOOR_MW = 0.05
 SIGMA_FLOOR_M = 0.0005
 CUSUM_SLACK_SIGMA = 0.5
+LIMIT_MW = 1e9
+"""Received powers are cut to this size, far outside every range, so that no score overflows."""
+HIGHEST_SCORE = 1e9
 GAIN = 0.05
 """Share of the innovation by which the expected level follows the received one, per sample."""
 
@@ -48,7 +51,8 @@ def nodal_rows(index: GridIndex) -> Floats:
 
 @dataclass
 class NodalMonitor:
-    """mean, slope (per MW of total load), sigma: per row; limits: (chi-square, largest |z|)."""
+    """mean, slope (per MW of total load), sigma: per row; limits: (chi-square, largest |z|); low, high: per
+    column, published range in MW."""
 
     rows: Floats
     load: Floats
@@ -56,6 +60,8 @@ class NodalMonitor:
     slope: Floats
     sigma: Floats
     limits: Floats
+    low: Floats
+    high: Floats
 
     @staticmethod
     def calibrate(plant: PlantModel, mean: Floats, topology: Ints, topologies: list[Bools]) -> NodalMonitor:
@@ -68,8 +74,9 @@ class NodalMonitor:
         fitted = np.linalg.lstsq(table, residual, rcond=None)[0]
         sigma = np.maximum((residual - table @ fitted).std(axis=0), SIGMA_FLOOR_MW)
         monitor = NodalMonitor(
-            rows, load, fitted[0] - fitted[1] * total.mean(), fitted[1], sigma, np.array([1.0, 1.0])
-        )
+            rows, load, fitted[0] - fitted[1] * total.mean(), fitted[1], sigma, np.array([1.0, 1.0]),
+            index.low, index.high,
+        )  # fmt: skip
         z2 = ((residual - table @ fitted) / sigma) ** 2
         monitor.limits = np.array([z2.sum(axis=1).max(), np.sqrt(z2.max())]) * SPARE
         return monitor
@@ -82,17 +89,28 @@ class NodalMonitor:
     def load_from(plant: PlantModel, arrays: Mapping[str, Floats]) -> NodalMonitor:
         """Rebuild from a model's arrays. Raises KeyError where they are missing."""
         index = GridIndex.build(plant)
-        kept = [np.asarray(arrays[f"monitor.grid.{n}"]) for n in ("mean", "slope", "sigma", "limits")]
-        return NodalMonitor(nodal_rows(index), np.where(index.sign < 0, 1.0, 0.0), *kept)
+        kept = {n: np.asarray(arrays[f"monitor.grid.{n}"]) for n in ("mean", "slope", "sigma", "limits")}
+        load = np.where(index.sign < 0, 1.0, 0.0)
+        return NodalMonitor(nodal_rows(index), load, **kept, low=index.low, high=index.high)
+
+    def score_scans(self, scans: Floats) -> float:
+        """Score of the mean over scans (scans, columns), whatever was received."""
+        return self.score(np.clip(scans, -LIMIT_MW, LIMIT_MW).mean(axis=0))
 
     def score(self, mean: Floats) -> float:
-        """> 0 alarms. Rows that read a missing (NaN) value are left out."""
+        """> 0 alarms, finite. Rows that read a missing (NaN) value are left out.
+
+        A value further outside its published range than that range is wide alarms by itself.
+        """
         lost = np.isnan(mean)
-        filled = np.where(lost, 0.0, mean)
+        filled = np.where(lost, 0.0, np.clip(mean, -LIMIT_MW, LIMIT_MW))
         z = (self.rows @ filled - self.mean - self.slope * float(self.load @ filled)) / self.sigma
         if lost.any():
             z = np.where((self.rows[:, lost] != 0).any(axis=1), 0.0, z)
-        return float(max((z @ z) / self.limits[0], np.abs(z).max(initial=0.0) / self.limits[1]) - 1.0)
+        outside = np.maximum(self.low - filled, filled - self.high) / (self.high - self.low)
+        far = np.where(lost, 0.0, outside).max(initial=0.0)
+        told = max((z @ z) / self.limits[0], np.abs(z).max(initial=0.0) / self.limits[1], far)
+        return float(min(told - 1.0, HIGHEST_SCORE))
 
 
 @dataclass
@@ -121,9 +139,11 @@ class TankMonitor:
 
         The expected level is drawn to the received one by GAIN each sample (Luenberger observer), so that
         meter errors do not add up for ever; at the start by more, so that one noisy first level does not
-        count. A missing inflow is taken as the last one.
+        count. A missing inflow is taken as the last one. Values further outside their range than it is wide
+        are cut, so that one absurd value is forgotten like any other.
         """
-        n = len(self.index.tanks)
+        n, width = len(self.index.tanks), self.index.high - self.index.low
+        sample = np.clip(sample, self.index.low - width, self.index.high + width)
         level, inflow = sample[:n], np.where(np.isnan(sample[n:]), self._inflow, sample[n:])
         volume = (self._inflow + inflow) / 2 * self.index.period_s / 3600.0
         rise = volume * self.scale / self.index.area_m2 + self.drift

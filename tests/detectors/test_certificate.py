@@ -10,7 +10,6 @@ import pytest
 from detectors.certificate import ASSUMPTIONS, certified_vs_eps, certify_windows
 from detectors.dataset import load_run, switch_states
 from detectors.judge import GridJudge, WaterJudge
-from detectors.members import grid_judge, water_judge
 from detectors.model import Model
 from detectors.perturbation import Perturbation
 from streams.errors import BadInput
@@ -18,33 +17,10 @@ from streams.errors import BadInput
 from . import synthetic
 from .test_bounds import pgd
 
-EPS = Perturbation(0.01)
-
-
-@pytest.fixture(scope="module")
-def grid(model: Model) -> GridJudge:
-    return grid_judge(model, synthetic.plant(), EPS)
-
-
-@pytest.fixture(scope="module")
-def water(model: Model) -> WaterJudge:
-    return water_judge(model, synthetic.plant(), EPS)
-
 
 def middle(values: np.ndarray, states: np.ndarray) -> np.ndarray:
     """Mean over the scans of the newest topology: the only ones that are read."""
     return values[(states == states[-1]).all(axis=1)].mean(axis=0)
-
-
-@pytest.fixture(scope="module")
-def windows(grid: GridJudge) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Clean and tampered grid windows of a run that training has not seen: (values, states)."""
-    recording = synthetic.record(800, 9, tau=0.3, outage_pool=6, water=False)
-    index, w = grid.features.index, grid.window
-    values, states = recording.telemetry[:, index.columns], recording.telemetry[:, index.status_tag]
-    return [
-        (values[e - w + 1 : e + 1].copy(), states[e - w + 1 : e + 1].copy()) for e in range(w - 1, 800, 7)
-    ]
 
 
 def test_no_attack_on_raw_scans_breaks_a_grid_certificate(
@@ -67,6 +43,8 @@ def test_no_attack_on_raw_scans_breaks_a_grid_certificate(
         assert judged.low <= worst <= judged.high
         for _ in range(5):
             moved = values + grid.reach * rng.choice([-1.0, 1.0], values.shape)
+            switched = states + 0.01 * rng.choice([-1.0, 1.0], states.shape)
+            broken += grid.judge(moved, switched, grid.window - 1).alarm != alarm
             # Nothing is certified around the moved window, but its plain decision must stay.
             broken += grid.judge(moved, states, grid.window - 1).alarm != alarm
     assert broken == 0
@@ -77,8 +55,8 @@ def test_protected_tags_and_switches_do_not_move(grid: GridJudge) -> None:
     index = grid.features.index
     assert not grid.reach[index.protected].any()
     assert np.allclose(grid.reach[~index.protected], 0.01 * index.width[~index.protected])
-    with pytest.raises(BadInput):
-        Perturbation(0.5)
+    with pytest.raises(BadInput, match="switch status could flip"):
+        Perturbation(0.25)
     with pytest.raises(BadInput):
         Perturbation(float("nan"))
 
@@ -134,7 +112,7 @@ def test_windows_that_cannot_be_judged_are_uncertain(
     judged = grid.judge(values, states, grid.window - 1)
     assert judged.value == "uncertain"
     assert judged.margin is None
-    assert judged.method.startswith("none")
+    assert judged.method.split(":")[0] in ("plain", "none")
 
 
 def test_switching_uses_only_scans_of_the_newest_topology(
@@ -143,10 +121,13 @@ def test_switching_uses_only_scans_of_the_newest_topology(
     values, states = (x.copy() for x in windows[0])
     line = int(np.flatnonzero(states[-1] > 0.5)[0])
     states[: grid.window - 2, line] = 0.0
-    assert "topology" in grid.judge(values, states, grid.window - 1).method
+    assert grid.judge(values, states, grid.window - 1).method == "none: too few scans of this topology"
     states[:, line] = 1.0
+    whole = grid.judge(values, states, grid.window - 1)
     states[-1, line] = np.nan
-    assert "status" in grid.judge(values, states, grid.window - 1).method
+    judged = grid.judge(values, states, grid.window - 1)
+    assert judged.method == "plain: switch status missing"
+    assert judged.score == pytest.approx(whole.score, abs=1e-9)
 
 
 def test_every_line_open_does_not_crash(
@@ -181,6 +162,17 @@ def test_no_attack_breaks_a_water_certificate(water: WaterJudge) -> None:
             moved = window + water.reach * rng.choice([-1.0, 1.0], window.shape)
             assert water.judge(moved).alarm == alarm
     assert {"certified_normal", "certified_alarm"} <= seen
+
+
+@pytest.mark.parametrize("times", [[0.0, 4.0, np.nan], [0.0, 4.0, 4.0], [0.0, 8.0, 4.0]])
+def test_times_that_do_not_increase_are_refused(model: Model, tmp_path: Path, times: list[float]) -> None:
+    recording = synthetic.record(3, 5, attack=None, water=False)
+    recording.t_s[:] = times
+    folder = synthetic.write(recording, tmp_path / "run")
+    with pytest.raises(BadInput, match="t_s of row 3"):
+        certify_windows(model, folder)
+    with pytest.raises(BadInput, match="t_s of row 3"):
+        certified_vs_eps(model, recording.telemetry, synthetic.plant(), [0.01], recording.t_s)
 
 
 def test_certificates_of_a_run_folder(model: Model, runs: list[Path]) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from detectors.dc import GridIndex
 from detectors.model import Model
@@ -36,6 +37,29 @@ def test_nodal_monitor_sees_one_false_load_and_is_quiet_before(model: Model) -> 
     assert monitor.score(false) > 0
     false[0] = np.nan
     assert np.isfinite(monitor.score(false))
+
+
+@pytest.mark.parametrize("value", [1e9, 1e300, -1.7e308])
+def test_nodal_monitor_alarms_on_absurd_values(model: Model, value: float) -> None:
+    monitor = NodalMonitor.load_from(synthetic.plant(), model.arrays)
+    clean = synthetic.record(6, 62, attack=None, outages=False, water=False)
+    scans = clean.telemetry[:, GridIndex.build(synthetic.plant()).columns]
+    assert monitor.score_scans(scans) <= 0
+    for column in range(0, scans.shape[1], 37):
+        false = scans.copy()
+        false[-1, column] = value
+        assert 0 < monitor.score_scans(false) < np.inf
+    assert 0 < monitor.score_scans(np.full_like(scans, value)) < np.inf
+
+
+def test_tank_monitor_forgets_one_absurd_level(model: Model) -> None:
+    monitor = TankMonitor.load_from(synthetic.plant(), model.arrays)
+    clean = synthetic.water_only(1440, 61, attacked=False).telemetry[:, monitor.index.columns]
+    clean[300, 0] = 1e308
+    scores = [monitor.score(row) for row in clean]
+    assert np.isfinite(scores).all()
+    assert scores[300] > 0
+    assert max(scores[900:]) <= 0
 
 
 def test_tank_monitor_sees_a_slow_lie_and_waits_for_missing_values(model: Model) -> None:

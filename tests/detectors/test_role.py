@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from detectors.role import DetectorRole
+from streams.codec import decode, encode
 from streams.errors import BadInput
 from streams.messages import PlantModelMessage, Telemetry, Verdict
 from streams.plant_model import PlantModel
@@ -33,7 +34,7 @@ def inboxes(recording: synthetic.Recording, plant: PlantModel) -> Iterator[dict[
 
 def play(role: DetectorRole, recording: synthetic.Recording) -> list[list[Verdict]]:
     steps = enumerate(inboxes(recording, synthetic.plant()))
-    return [[o.message for o in role.step(k, recording.t_s[k], inbox)] for k, inbox in steps]
+    return [[o.message for o in role.step(k, float(recording.t_s[k]), inbox)] for k, inbox in steps]
 
 
 def test_verdicts_follow_tampering(model_dir: Path) -> None:
@@ -84,14 +85,15 @@ def test_judges_as_certify_does(model_dir: Path, runs: list[Path]) -> None:
     for certificate in made:
         verdict = out[round(certificate.t_s / 4)][0]
         assert verdict.value == certificate.verdict
-        assert verdict.score == pytest.approx(certificate.score, abs=1e-9)
+        assert (verdict.score, verdict.margin) == (certificate.score, certificate.margin)
+        assert verdict.method == certificate.method
 
 
 def test_a_silent_station_and_a_bad_report_are_missing(model_dir: Path) -> None:
     recording = synthetic.record(12, 33, attack=None, outages=False)
     role = DetectorRole(model_dir)
     plant = synthetic.plant()
-    victim = plant.buses[10].station
+    victim = "PDC"  # all protected flows: without it no row is left
     for k, inbox in enumerate(inboxes(recording, plant)):
         if k > 2:
             inbox["telemetry"] = [m for m in inbox["telemetry"] if m.producer != victim]
@@ -99,6 +101,52 @@ def test_a_silent_station_and_a_bad_report_are_missing(model_dir: Path) -> None:
         verdicts = [o.message for o in role.step(k, recording.t_s[k], inbox)]
     assert verdicts[0].method.startswith("none")
     assert verdicts[0].value == "uncertain"
+
+
+def test_a_status_lost_for_good_does_not_blind(model_dir: Path) -> None:
+    recording = synthetic.record(50, 34, attack="random", tau=0.4, outages=False)
+    plant = synthetic.plant()
+    names = [t.name for t in plant.tags]
+    lost = [names.index(b.status_tag) for b in plant.branches[:3]]
+    recording.telemetry[5:, lost] = np.nan
+    for step in play(DetectorRole(model_dir), recording)[2:]:
+        verdict = step[0]
+        assert not verdict.method.startswith("none")
+        if verdict.k >= 5 and recording.tampered[verdict.k - 5 : verdict.k + 1].all():
+            assert verdict.alarm
+        elif not recording.tampered[: verdict.k + 1].any():
+            assert not verdict.alarm
+
+
+def test_what_a_lost_switch_last_showed_outlives_the_window(model_dir: Path) -> None:
+    role = DetectorRole(model_dir, monitors=False)
+    plant = synthetic.plant()
+    recording = synthetic.record(30, 35, attack=None, outages=False, water=False)
+    column = [t.name for t in plant.tags].index(plant.branches[2].status_tag)
+    recording.telemetry[:8, column] = 0.0
+    recording.telemetry[8:, column] = np.nan
+    last = play(role, recording)[-1][0]
+    open_ = DetectorRole(model_dir, monitors=False)
+    recording.telemetry[:, column] = 0.0
+    told = play(open_, recording)[-1][0]
+    assert last.score == told.score
+    assert last.method != "none"
+
+
+@pytest.mark.parametrize("value", [1e300, -1.7e308, 5e-324])
+def test_absurd_values_alarm_and_leave_the_detector_alive(model_dir: Path, value: float) -> None:
+    plant = synthetic.plant()
+    recording = synthetic.record(12, 36, attack=None, outages=False)
+    names = [t.name for t in plant.tags]
+    columns = [plant.buses[48].load_tag, plant.branches[0].flow_tag, plant.tanks[0].level_tag]
+    recording.telemetry[6:, [names.index(c) for c in columns]] = value
+    out = play(DetectorRole(model_dir), recording)
+    for verdict in (v for step in out for v in step):
+        assert decode(encode(verdict)) == verdict
+        assert np.isfinite(verdict.score)
+    assert [v.alarm for v in out[-1] if v.detector == "residual"] == [True]
+    if abs(value) > 1.0:
+        assert all(v.alarm and v.value != "certified_normal" for v in out[-1])
 
 
 def test_eps_is_a_share_a_table_or_the_models_own(model_dir: Path) -> None:

@@ -69,6 +69,8 @@ def content(folder):
         ("detector.model={tmp}/broken", ["detector.model", "broken", "model"]),
         ("detector.eps={{}}", ["detector.eps", "at least one tag"]),
         ("detector.eps={{ nosuch = 1.0 }}", ["detector.eps", "nosuch", "tags.csv"]),
+        ("detector.eps=0.3", ["detector.eps", "0.3", "0.25"]),
+        ("detector.eps={{ 'S2/line2-3_closed' = 0.5 }}", ["detector.eps", "0.5", "S2/line2-3_closed"]),
         ("attack.0.knowledge=black", ["attack[0].knowledge", "'black'", "random_shift needs"]),
         ("water.feeder=99", ["water.feeder", "99"]),
         ("grid.protected_flows=999", ["grid.protected_flows", "999", "0 to 20"]),
