@@ -24,12 +24,15 @@ from streams.plant_model import PlantModel
 SPARE = 1.5
 SIGMA_FLOOR_MW = 0.05
 SIGMA_FLOOR_M = 0.0005
+ROOF = 1.2
+"""Share of the limit at which the sums stop, so that an alarm ends soon after its cause."""
 CUSUM_SLACK_SIGMA = 0.5
 LIMIT_MW = 1e9
 """Received powers are cut to this size, far outside every range, so that no score overflows."""
 HIGHEST_SCORE = 1e9
 GAIN = 0.05
 """Share of the innovation by which the expected level follows the received one, per sample."""
+BELIEVED_SIGMA = 6.0
 
 
 def nodal_rows(index: GridIndex) -> Floats:
@@ -139,8 +142,9 @@ class TankMonitor:
 
         The expected level is drawn to the received one by GAIN each sample (Luenberger observer), so that
         meter errors do not add up for ever; at the start by more, so that one noisy first level does not
-        count. A missing inflow is taken as the last one. Values further outside their range than it is wide
-        are cut, so that one absurd value is forgotten like any other.
+        count. What is further off than BELIEVED_SIGMA is not followed at all: a lie is not learned, so that
+        the alarm ends with it; a level that jumped for good stays in alarm for a person to look at. A
+        missing inflow is taken as the last one. Values further outside their range than it is wide are cut.
         """
         n, width = len(self.index.tanks), self.index.high - self.index.low
         sample = np.clip(sample, self.index.low - width, self.index.high + width)
@@ -151,7 +155,8 @@ class TankMonitor:
         found: Floats = level - expected
         got = ~np.isnan(found)
         gain = np.maximum(GAIN, 1.0 / (self._seen + 1.0))
-        self._level = expected + gain * np.where(got, found, 0.0)
+        learned = got & ((np.abs(found) <= BELIEVED_SIGMA * self.sigma) | (self._seen < 1.0 / GAIN))
+        self._level = expected + gain * np.where(learned, found, 0.0)
         self._seen += got
         self._inflow = inflow
         return found
@@ -215,7 +220,7 @@ class TankMonitor:
         """Take one sample (levels, inflows), NaN missing; > 0 alarms. A tank with a missing value waits."""
         step = self.innovations(sample) / self.sigma
         step = np.where(np.isnan(step) | (self._seen < 1.0 / GAIN), 0.0, step)
-        roof = 2.0 * self.limit
+        roof = ROOF * self.limit
         self.up = np.clip(self.up + step - CUSUM_SLACK_SIGMA, 0.0, roof)
         self.down = np.clip(self.down - step - CUSUM_SLACK_SIGMA, 0.0, roof)
         return float(np.max(np.maximum(self.up, self.down) / self.limit, initial=0.0) - 1.0)

@@ -76,3 +76,16 @@ def test_tank_monitor_sees_a_slow_lie_and_waits_for_missing_values(model: Model)
     monitor.reset()
     clean[100:110] = np.nan
     assert max(monitor.score(row) for row in clean) <= 0
+
+
+def test_the_tank_monitor_s_alarm_begins_and_ends_with_the_lie(model: Model) -> None:
+    """A false level is not learned: what the truth would be is still known when the lie is over."""
+    monitor = TankMonitor.load_from(synthetic.plant(), model.arrays)
+    received = synthetic.water_only(1440, 61, attacked=False).telemetry[:, monitor.index.columns].copy()
+    for start in (300, 500, 700):
+        received[start : start + 60, 0] += 20.0 * monitor.sigma[0]
+    alarms = np.array([monitor.score(row) > 0 for row in received])
+    for start in (300, 500, 700):
+        assert alarms[start + 10 : start + 60].all()
+        assert not alarms[start + 80 : start + 200].any()
+    assert not alarms[:300].any()
