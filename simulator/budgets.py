@@ -18,6 +18,9 @@ def link_budgets(model: PlantModel, budgets: Sequence[TapBudget]) -> list[LinkBu
     Raises BadInput for a link or tag that the plant does not have, or an eps that is negative or not finite.
     """
     span = {tag.name: tag.high - tag.low for tag in model.tags}
+    # Command links carry set-points by the name of what they command.
+    span |= {unit.name: unit.p_max_mw - unit.p_min_mw for unit in model.units}
+    span |= {pump.name: 1.0 for pump in model.pumps}
     tags_of = _tags_of_links(model)
     protected = {link.id for link in model.links if link.protected}
     found = []

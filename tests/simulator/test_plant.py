@@ -114,6 +114,34 @@ def test_tampering_changes_beliefs_not_physics(plant):
     assert kinds.count("tap_in") == kinds.count("tap_out") == 1
 
 
+def test_a_tapped_command_moves_a_unit_within_its_budget(plant):
+    probe = plant()
+    unit = max(probe.model.units, key=lambda u: u.scheduled_mw)
+    reach_mw = 0.1 * (unit.p_max_mw - unit.p_min_mw)
+    budget = TapBudget(
+        links=(unit.command_link,), eps_share=0.1, eps_tags={}, allow_drop=False, start_s=0.0, end_s=600.0
+    )
+    lied = plant(budgets=(budget,))
+    tap = Tap(
+        producer="attacker",
+        seq=0,
+        k=1,
+        t_s=4.0,
+        link=unit.command_link,
+        operation="offset",
+        tags=[unit.name],
+        values=[-1e6],
+        start_s=4.0,
+        end_s=400.0,
+    )
+    command = hold(lied)
+    lied.advance([], 0.0)
+    lied.advance([tap], 4.0)
+    lied.advance([command], 8.0)
+    setpoint = lied.grid._dynamics.units.setpoint[lied._unit_position[unit.name]]
+    assert setpoint == pytest.approx(unit.scheduled_mw - reach_mw, abs=1e-6)
+
+
 def test_a_tap_without_budget_is_refused_and_seen(plant):
     tap = Tap(
         producer="attacker",
