@@ -21,12 +21,12 @@ from detectors.dataset import (
     window_labels,
 )
 from detectors.dc import Bools, Floats
-from detectors.judgement import Judgement
+from detectors.judgement import Judgement, Plausible
 from detectors.members import grid_judge, grid_parts, water_judge
 from detectors.model import Model, require_fit
 from detectors.perturbation import Perturbation
 from detectors.statuses import StatusReach, hold_states, read_states
-from detectors.water_features import WaterFeatures
+from detectors.water_features import BLOCK, WaterFeatures
 from streams.messages import VerdictValue
 from streams.plant_model import PlantModel
 
@@ -213,6 +213,7 @@ def _grid_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, stri
     def sweep(network: Dense, eps: Perturbation) -> tuple[Floats, Floats, NDArray[np.int64]]:
         reach = eps.half_widths(ix.names, ix.low, ix.high, ix.protected)
         bounds, plain = np.zeros((found.end.size, 2)), np.zeros(found.end.size)
+        poor = np.zeros(found.end.size, dtype=bool)
         for i, closed in enumerate(found.topologies):
             here = found.topology == i
             if here.any():
@@ -220,6 +221,10 @@ def _grid_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, stri
                 bounder = Bounder(network, rows.matrix, rows.offset, reach, spec.window)
                 bounds[here] = bounder.intervals(found.mean[here], found.size[here])
                 plain[here] = bounder.logits(found.mean[here])
+                poor[here] = rows.defined.sum() < spec.min_rows * rows.defined.size
+        plausible = Plausible.build(ix.low, ix.high, reach)
+        far = ((found.mean < plausible.floor) | (found.mean > plausible.roof)).any(axis=1)
+        bounds[far | poor] = (-np.inf, np.inf)
         steady = StatusReach.build(ix, eps).steady(states)
         bounds[window_labels(steady, found.end, spec.window) != 1] = (-np.inf, np.inf)
         return bounds, plain, label
@@ -244,6 +249,10 @@ def _water_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, str
     def sweep(network: Dense, eps: Perturbation) -> tuple[Floats, Floats, NDArray[np.int64]]:
         bounder = water_judge(model, run.plant, eps, network).bounder(np.zeros(windows.shape[1], dtype=bool))
         assert bounder is not None
-        return bounder.intervals(windows), bounder.logits(windows), label
+        bounds = bounder.intervals(windows)
+        plausible = Plausible.build(ix.low, ix.high, eps.half_widths(ix.names, ix.low, ix.high, ix.protected))
+        newest = windows.reshape(ends.size, ix.samples, -1)[:, -BLOCK:]
+        bounds[((newest < plausible.floor) | (newest > plausible.roof)).any(axis=(1, 2))] = (-np.inf, np.inf)
+        return bounds, bounder.logits(windows), label
 
     return sweep

@@ -37,7 +37,8 @@ _RANK = {"low": 0, "medium": 1, "high": 2}
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """k of n alarming verdicts raise: ``votes`` of ``last`` for members that certify, ``monitor_votes`` of
     ``monitor_last`` for those that do not. quiet_s: alarm-free time that clears. silent_reports: reports
-    missed before a source counts as silent. expected: (detector, domain) that must report from the start.
+    missed before a source counts as silent; warm_up_s: how much later where it has not judged yet. expected:
+    (detector, domain) that must report from the start.
     """
 
     votes: int = 3
@@ -46,6 +47,7 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     monitor_last: int = 10
     quiet_s: float = 300.0
     silent_reports: int = 5
+    warm_up_s: float = 1200.0
     expected: tuple[tuple[str, str], ...] = (("certified", "grid"),)
 
 
@@ -113,7 +115,8 @@ class HubRole:
     def _take(self, k: int, t_s: float, verdict: Verdict) -> list[Outgoing]:
         source = (verdict.detector, verdict.domain, verdict.station)
         if verdict.method.startswith(UNJUDGED):
-            # No heartbeat: it speaks, and says nothing. A source still warming up is not watched yet.
+            # No heartbeat: it speaks, and says nothing. A source that is new may still be warming up.
+            self._state(source, t_s + self.config.warm_up_s)
             return []
         state = self._state(source, t_s)
         state.last_s = t_s
@@ -142,16 +145,16 @@ class HubRole:
         return any(
             list(state.recent)[-config.last :].count("certified_normal") >= config.votes
             for source, state in self._states.items()
-            if source[1] == domain
+            if source[1] == domain and not state.silent
         )
 
     def _watch(self, k: int, t_s: float, source: Source, state: _State) -> list[Outgoing]:
         out = []
-        if state.raised and not state.silent and t_s - state.last_alarm_s >= self.config.quiet_s:
+        # Quiet is what was judged quiet: a source that no longer judges clears nothing.
+        if state.raised and state.last_s - state.last_alarm_s >= self.config.quiet_s:
             state.raised = False
             out.append(self._alarm(k, t_s, source, state, "cleared"))
             state.certified, state.priority = False, "low"
-            state.recent.clear()
             state.alarms.clear()
         silent = state.period_s > 0 and t_s - state.last_s > self.config.silent_reports * state.period_s
         if silent != state.silent:

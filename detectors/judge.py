@@ -109,7 +109,7 @@ class GridJudge:
         held = hold_states(read, self.calibration.usual_closed if before is None else before)
         lost = np.isnan(read[-1])
         judged = self._either(values, read, held, lost)
-        if judged.low == -np.inf or self.status_reach.steady(statuses).all():
+        if judged.margin is None or self.status_reach.steady(statuses).all():
             return judged
         return judged.uncertified("a switch status within eps of another state")
 

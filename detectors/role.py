@@ -122,8 +122,12 @@ class _WaterPart:
         return self.judge.judge(self._window)
 
     def residual(self) -> float | None:
-        """Monitor's score after the newest sample, or None without a monitor."""
-        return None if self.monitor is None else self.monitor.score(self._window[-1])
+        """Monitor's score after the newest sample; None without a monitor, or where a level is missing."""
+        if self.monitor is None:
+            return None
+        score = self.monitor.score(self._window[-1])
+        blind = np.isnan(self._window[-1][: len(self.monitor.index.tanks)]).any()
+        return None if blind else score
 
 
 class DetectorRole:

@@ -14,6 +14,7 @@ import msgspec
 from scenarios import catalogue
 from scenarios.scenario import Attack, Scenario
 from scenarios.strict import explained, refuse_unknown
+from simulator.stations import WATER_REPORT_S
 from streams.errors import BadInput
 
 MAX_SCANS = 10_000_000
@@ -125,6 +126,9 @@ def _check_times(scenario: Scenario, source: str) -> None:
     except ValueError:
         where = f"{source}: scenario.start"
         raise BadInput(where, general.start, "an ISO date and time such as 2025-07-15T12:00:00") from None
+    if general.exchange_s > WATER_REPORT_S:
+        allowed = f"at most {WATER_REPORT_S:g}: water reports that often, and none may be lost"
+        raise BadInput(f"{source}: scenario.exchange_s", general.exchange_s, allowed)
     _multiple(source, "scenario.exchange_s", general.exchange_s, general.scan_s, "scan_s")
     _multiple(source, "water.hydraulic_step_s", scenario.water.hydraulic_step_s, general.scan_s, "scan_s")
     _multiple(source, "scenario.duration_s", general.duration_s, general.exchange_s, "exchange_s")

@@ -136,6 +136,7 @@ class TankMonitor:
         n = len(self.index.tanks)
         self.up, self.down = np.zeros(n), np.zeros(n)
         self._level, self._inflow, self._seen = np.full(n, np.nan), np.zeros(n), np.zeros(n)
+        self._lost = np.zeros(n, dtype=bool)
 
     def innovations(self, sample: Floats) -> Floats:
         """Received level minus the level that follows from the inflow, m; NaN where the level is missing.
@@ -143,15 +144,18 @@ class TankMonitor:
         The expected level is drawn to the received one by GAIN each sample (Luenberger observer), so that
         meter errors do not add up for ever; at the start by more, so that one noisy first level does not
         count. What is further off than BELIEVED_SIGMA is not followed at all: a lie is not learned, so that
-        the alarm ends with it; a level that jumped for good stays in alarm for a person to look at. A
-        missing inflow is taken as the last one. Values further outside their range than it is wide are cut.
+        the alarm ends with it; a level that jumped for good stays in alarm for a person to look at.
+        After a missing inflow, which nobody can tap, it starts from the received level anew. Values further
+        outside their range than it is wide are cut.
         """
         n, width = len(self.index.tanks), self.index.high - self.index.low
         sample = np.clip(sample, self.index.low - width, self.index.high + width)
         level, inflow = sample[:n], np.where(np.isnan(sample[n:]), self._inflow, sample[n:])
         volume = (self._inflow + inflow) / 2 * self.index.period_s / 3600.0
         rise = volume * self.scale / self.index.area_m2 + self.drift
-        expected = np.where(np.isnan(self._level), level, self._level + rise)
+        unknown = np.isnan(self._level) | self._lost | np.isnan(sample[n:])
+        expected = np.where(unknown, level, self._level + rise)
+        self._seen = np.where(unknown, 0.0, self._seen)
         found: Floats = level - expected
         got = ~np.isnan(found)
         gain = np.maximum(GAIN, 1.0 / (self._seen + 1.0))
@@ -159,6 +163,7 @@ class TankMonitor:
         self._level = expected + gain * np.where(learned, found, 0.0)
         self._seen += got
         self._inflow = inflow
+        self._lost = np.isnan(sample[n:]) | (self._lost & ~got)
         return found
 
     @staticmethod

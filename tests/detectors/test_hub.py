@@ -96,11 +96,42 @@ def test_speaking_without_judging_is_silence() -> None:
 def test_warming_up_is_not_silence() -> None:
     loop = Loop()
     warming = ("certified", "water", "uncertain", False)
-    hub = loop.hub
-    assert not [
-        a for _ in range(40) for a in loop.step(warming, method="none: too few") if a.domain == "water"
-    ]
-    assert ("certified", "water", "*") not in hub._states
+    told = [a for _ in range(200) for a in loop.step(warming, method="none: too few")]
+    assert [a for a in told if a.domain == "water"] == []
+
+
+def test_a_source_that_never_judges_is_missed_after_its_warm_up() -> None:
+    loop = Loop()
+    blind = ("certified", "water", "uncertain", False)
+    told = [a for _ in range(400) for a in loop.step(blind, method="none: samples missing")]
+    water = [(a.source, a.priority, a.state) for a in told if a.domain == "water"]
+    assert water == [("heartbeat", "medium", "raised")]
+
+
+def test_blinding_does_not_clear_a_standing_alarm() -> None:
+    """Water: five reports of 60 s are as long as the quiet time."""
+    loop = Loop(HubConfig(votes=2, last=3, quiet_s=300.0, silent_reports=5))
+    sure, blind = ("certified", "water", "certified_alarm", True), ("certified", "water", "uncertain", False)
+    for i in range(46):
+        loop.step(QUIET, *([sure] if i % 15 == 0 else []))
+    told = []
+    for i in range(46, 300):
+        if i % 15 == 0:
+            told += loop.step(blind, method="none: samples missing")
+        else:
+            told += loop.step(QUIET)
+    assert [(a.source, a.state) for a in told if a.domain == "water"] == [("heartbeat", "raised")]
+
+
+def test_an_alarm_that_clears_leaves_its_source_a_witness() -> None:
+    """A monitor that is low while windows are certified normal stays low when an old alarm clears."""
+    loop = Loop()
+    for _ in range(3):
+        loop.step(SURE)
+    told = [a for _ in range(3) for a in loop.step(QUIET)]
+    told += [a for _ in range(12) for a in loop.step(QUIET, MONITOR)]
+    assert ("certified/grid", "cleared") in [(a.source, a.state) for a in told]
+    assert {a.priority for a in told if a.source == "residual/grid"} == {"low"}
 
 
 def test_silence_is_an_alarm_and_ends_with_the_next_verdict() -> None:

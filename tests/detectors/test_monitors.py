@@ -89,3 +89,21 @@ def test_the_tank_monitor_s_alarm_begins_and_ends_with_the_lie(model: Model) -> 
         assert alarms[start + 10 : start + 60].all()
         assert not alarms[start + 80 : start + 200].any()
     assert not alarms[:300].any()
+
+
+@pytest.mark.parametrize("gap", [1, 5, 40])
+def test_the_tank_monitor_is_quiet_after_the_inflow_was_lost(model: Model, gap: int) -> None:
+    """It can no longer tell the level from the inflow, so it starts from the received one again."""
+    monitor = TankMonitor.load_from(synthetic.plant(), model.arrays)
+    n = len(monitor.index.tanks)
+    clean = synthetic.water_only(1440, 61, attacked=False).telemetry[:, monitor.index.columns]
+    for start in (0, 7, 300, 700):
+        received = clean.copy()
+        received[start : start + gap, n:] = np.nan
+        monitor.reset()
+        assert max(monitor.score(row) for row in received) <= 0
+        received[1000:1060, 0] += 20.0 * monitor.sigma[0]
+        monitor.reset()
+        alarms = [monitor.score(row) > 0 for row in received]
+        assert all(alarms[1010:1060])
+        assert not any(alarms[1080:])

@@ -72,6 +72,7 @@ def content(folder):
         ("detector.eps=0.3", ["detector.eps", "0.3", "0.25"]),
         ("detector.eps={{ 'S2/line2-3_closed' = 0.5 }}", ["detector.eps", "0.5", "S2/line2-3_closed"]),
         ("attack.0.knowledge=black", ["attack[0].knowledge", "'black'", "random_shift needs"]),
+        ("scenario.exchange_s=120", ["scenario.exchange_s", "120", "at most 60"]),
         ("water.feeder=99", ["water.feeder", "99"]),
         ("grid.protected_flows=999", ["grid.protected_flows", "999", "0 to 20"]),
         ("scenario.scan_s=1e-6", ["scenario.duration_s", "200", "scans"]),
