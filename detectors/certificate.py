@@ -251,7 +251,7 @@ def _water_sweep(model: Model, run: Run, tampered: NDArray[np.bool_] | None, str
         assert bounder is not None
         bounds = bounder.intervals(windows)
         plausible = Plausible.build(ix.low, ix.high, eps.half_widths(ix.names, ix.low, ix.high, ix.protected))
-        newest = windows.reshape(ends.size, ix.samples, -1)[:, -BLOCK:]
+        newest = windows.reshape(ends.size, ix.samples, ix.columns.size)[:, -BLOCK:]
         bounds[((newest < plausible.floor) | (newest > plausible.roof)).any(axis=(1, 2))] = (-np.inf, np.inf)
         return bounds, bounder.logits(windows), label
 
