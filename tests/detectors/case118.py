@@ -1,9 +1,8 @@
-"""Plant model of IEEE 118 from pypower and the shared ratings, as the twin publishes it."""
+"""Plant model of IEEE 118 from pypower and the shipped facts tables, as the twin publishes it."""
 
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from pypower.case118 import case118
 
 from streams.plant_model import Branch, Bus, Link, PlantModel, Tag, Tank, Unit
 
-DATA = Path(os.environ.get("BREAKWATER_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(__file__).parents[2] / "simulator" / "grid" / "data"
 N_PROTECTED = 28
 RAISED = {(15, 17): 207.0, (16, 17): 162.0, (42, 49): 111.0, (69, 75): 150.0}
 
