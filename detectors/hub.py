@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from streams.messages import Alarm, AnyMessage, PlantModelMessage, Verdict, VerdictValue
-from streams.plant_model import PlantModel
+from streams.plant_model import WATER_UNITS, PlantModel
 from streams.role import Outgoing
 from streams.sequence import Sequencer
 from streams.topics import ALARMS, MODEL, VERDICTS
@@ -99,7 +99,7 @@ class HubRole:
     def _start(self, plant: PlantModel, t_s: float) -> None:
         self._exchange_s = plant.exchange_s
         self._slow_s = max(
-            [tag.period_s for tag in plant.tags if tag.unit in ("m", "m3/h")] or [plant.exchange_s]
+            [tag.period_s for tag in plant.tags if tag.unit in WATER_UNITS] or [plant.exchange_s]
         )
         for detector, domain in self.config.expected:
             if domain != "grid" or plant.branches:

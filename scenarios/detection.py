@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from detectors.water_features import BLOCK, LAGS_MIN
 from scenarios.arms import Arm
 from scenarios.score import read_rows
-from streams.plant_model import PlantModel
+from streams.plant_model import WATER_UNITS, PlantModel
 
 HUB_S = 300.0
 TRAIL_S = {"grid": HUB_S, "water": HUB_S + 60.0 * (LAGS_MIN[-1] + BLOCK)}
@@ -25,7 +25,6 @@ and the hub waits for several verdicts."""
 
 SECONDS_PER_DAY = 86_400.0
 CERTIFIED = ("certified_normal", "certified_alarm")
-WATER_UNITS = ("m", "m3/h")
 
 
 class DomainDetection(msgspec.Struct, frozen=True):

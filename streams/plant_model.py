@@ -10,6 +10,9 @@ from typing import Literal
 
 import msgspec
 
+WATER_UNITS = ("m", "m3/h")
+"""Units of levels and flows: what tells a water tag from one of the grid."""
+
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base: frozen, unknown fields refused."""

@@ -14,7 +14,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from streams.messages import Alarm, Command, Directive, TapOperation
+from streams.messages import Alarm, Command, Directive, Tap, TapOperation
 from streams.plant_model import PlantModel
 
 
@@ -44,6 +44,21 @@ class TapOrder:
     values: tuple[float, ...]
     start_s: float
     end_s: float
+
+    def tap(self, producer: str, seq: int, k: int, t_s: float) -> Tap:
+        """The message that ``producer`` sends in exchange k."""
+        return Tap(
+            producer=producer,
+            seq=seq,
+            k=k,
+            t_s=t_s,
+            link=self.link,
+            operation=self.operation,
+            tags=list(self.tags),
+            values=list(self.values),
+            start_s=self.start_s,
+            end_s=self.end_s,
+        )
 
 
 @dataclass

@@ -14,7 +14,6 @@ from streams.messages import (
     Directive,
     Intercept,
     PlantModelMessage,
-    Tap,
     Telemetry,
 )
 from streams.plant_model import PlantModel
@@ -59,18 +58,7 @@ class AttackerRole:
         outgoing = []
         for attacker, knowledge in self._attacks:
             for order in attacker.act(self._view(k, t_s, knowledge, attacker, inbox)):
-                tap = Tap(
-                    producer=self.name,
-                    seq=self._sequence.next(topics.TAPS, self.name),
-                    k=k,
-                    t_s=t_s,
-                    link=order.link,
-                    operation=order.operation,
-                    tags=list(order.tags),
-                    values=list(order.values),
-                    start_s=order.start_s,
-                    end_s=order.end_s,
-                )
+                tap = order.tap(self.name, self._sequence.next(topics.TAPS, self.name), k, t_s)
                 outgoing.append(Outgoing(topics.TAPS, order.link, tap))
         return outgoing
 

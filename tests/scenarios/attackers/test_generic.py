@@ -8,7 +8,6 @@ from scenarios.attackers.base import Budget, View
 from scenarios.attackers.generic import RandomLevel, RandomOptions, RandomShift
 from simulator.control.dc_model import build_dc_model
 from streams.links import LinkBudget, LinkTable
-from streams.messages import Tap
 from streams.taps import HISTORY_S
 from tests.simulator.control.small_grid import small_model
 
@@ -118,18 +117,7 @@ def test_what_links_make_of_it_is_within_eps_and_in_reach(kind):
         for k in range(25, 175):
             t_s = 4.0 * k
             for number, order in enumerate(attacker.act(view(t_s))):
-                tap = Tap(
-                    producer="attacker",
-                    seq=number,
-                    k=k,
-                    t_s=t_s,
-                    link=order.link,
-                    operation=order.operation,
-                    tags=list(order.tags),
-                    values=list(order.values),
-                    start_s=order.start_s,
-                    end_s=order.end_s,
-                )
+                tap = order.tap("attacker", number, k, t_s)
                 assert links.accept(tap) is None
             # A value that wanders, so that what is held or played again is another.
             measured = value + 0.3 * np.array([tag.high - tag.low for tag in tags]) * np.sin(t_s / 70.0)
