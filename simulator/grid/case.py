@@ -26,12 +26,15 @@ INERTIA_39_MW_S[39] = 50_000
 class GridCase:
     """A network. Arrays are read-only; n = buses, l = branches, g = units, d = loads.
 
-    bus_kv (n,) nominal line voltage; bus_gs_mw, bus_bs_mvar (n,) shunts at 1 pu; reference_bus: position.
+    bus_kv (n,) nominal line voltage; bus_area (n,) number of the control area;
+    bus_gs_mw, bus_bs_mvar (n,) shunts at 1 pu; reference_bus: position.
     load_bus (d,) bus positions; load_mw, load_mvar (d,) nominal demand.
     branch_from, branch_to (l,) bus positions; branch_r, branch_x, branch_b (l,) pu on base_mva; branch_tap
     (l,) off-nominal ratio on the from side, 1 for a line; branch_shift_deg (l,); branch_is_transformer (l,);
     branch_rating_mva (l,) continuous rating.
-    unit_bus (g,) bus positions; unit_p_min_mw, unit_p_max_mw (g,), both 0 for a condenser; unit_q_min_mvar,
+    unit_bus (g,) bus positions; unit_fuel (g,) names as in MATPOWER's genfuel (coal, ng, oil, nuclear,
+    hydro, wind, solar, ...), "" where the case does not say;
+    unit_p_min_mw, unit_p_max_mw (g,), both 0 for a condenser; unit_q_min_mvar,
     unit_q_max_mvar (g,); unit_cost_per_mwh (g,); unit_voltage_pu (g,) set-point; unit_scheduled_mw (g,)
     dispatch printed in the case; unit_inertia_s (g,) H on p_max; unit_droop_pu (g,); unit_ramp_mw_per_min
     (g,).
@@ -44,6 +47,7 @@ class GridCase:
     reference_bus: int
     bus_name: tuple[str, ...]
     bus_kv: Floats
+    bus_area: Index
     bus_gs_mw: Floats
     bus_bs_mvar: Floats
     load_bus: Index
@@ -61,6 +65,7 @@ class GridCase:
     branch_rating_mva: Floats
     unit_name: tuple[str, ...]
     unit_bus: Index
+    unit_fuel: tuple[str, ...]
     unit_p_min_mw: Floats
     unit_p_max_mw: Floats
     unit_q_min_mvar: Floats
@@ -134,6 +139,7 @@ def _from_pypower(name: str, function: str, traits: Callable[[sources.RawCase], 
         reference_bus=raw.reference_bus,
         bus_name=raw.bus_name,
         bus_kv=kv,
+        bus_area=raw.bus_area,
         bus_gs_mw=raw.bus_gs_mw,
         bus_bs_mvar=raw.bus_bs_mvar,
         load_bus=raw.load_bus,
@@ -151,6 +157,7 @@ def _from_pypower(name: str, function: str, traits: Callable[[sources.RawCase], 
         branch_rating_mva=raw.branch_rating_mva,
         unit_name=sources.unit_names(raw),
         unit_bus=raw.unit_bus,
+        unit_fuel=trait.fuel or ("",) * len(raw.unit_bus),
         unit_p_min_mw=raw.unit_p_min_mw,
         unit_p_max_mw=raw.unit_p_max_mw,
         unit_q_min_mvar=raw.unit_q_min_mvar,

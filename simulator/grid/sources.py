@@ -32,6 +32,7 @@ class RawCase:
     reference_bus: int
     bus_name: tuple[str, ...]
     bus_kv: Floats
+    bus_area: Index
     bus_gs_mw: Floats
     bus_bs_mvar: Floats
     load_bus: Index
@@ -93,6 +94,7 @@ def read_pypower(function: str) -> RawCase:
         reference_bus=int(np.flatnonzero(bus[:, 1] == REFERENCE_BUS_TYPE)[0]),
         bus_name=tuple(str(n) for n in number),
         bus_kv=bus[:, 9].copy(),
+        bus_area=bus[:, 6].astype(np.int64),
         bus_gs_mw=bus[:, 4].copy(),
         bus_bs_mvar=bus[:, 5].copy(),
         load_bus=loads.astype(np.int64),
