@@ -1,4 +1,4 @@
-"""A simulated day of IEEE 118 with Micropolis at 4 s scans, with telemetry and control, without detector.
+"""A simulated day of IEEE 118 with Micropolis at 4 s scans beside its solvers alone, and what a week takes.
 
 Measured in CPU time: on a shared machine wall time says more of the neighbours.
 """
@@ -6,43 +6,46 @@ Measured in CPU time: on a shared machine wall time says more of the neighbours.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
+import highspy
 import msgspec
 
+from scenarios.bench.bare_solvers import GridStep, Stopwatch, bare_epanet_s, bare_power_flow_s
+from scenarios.bench.direct_loop import DirectLoop
 from scenarios.bench.figure import BenchFigure, beside
+from scenarios.bench.grid_steps import grid2op_steps_per_s, grid_steps_per_s
+from scenarios.bench.resident import resident_mb
 from scenarios.scenario import Scenario, load_scenario
 from simulator.control.role import ControlRole
-from simulator.grid.solver import IslandSolver
+from simulator.grid.case import load_case
+from simulator.plant import Plant
 from simulator.plant_role import PlantRole
-from simulator.water.engine import Engine
+from simulator.water.network import find_inp
 from streams.bus import topics_of
 from streams.embedded import EmbeddedBus
 from streams.lockstep import Participant, run_lockstep, writers
 from streams.role import Role
 
 DAY_S = 86_400.0
+WEEK_DAYS = 7
+SETTLED_DAYS = 2
+"""Caches and allocators have filled by then; from here on memory must be flat."""
 WARM_UP_S = 600.0
+GRID_SCANS = 5_000
+GIGABYTE_MB = 1000.0
 GRID2OP_STEPS_PER_S = 2100.0
-"""Grid2Op on lightsim2grid, case118, as its documentation says; not measured here."""
+"""Grid2Op on lightsim2grid, case118, as its documentation says."""
 
 
-def bench_twin() -> list[BenchFigure]:
-    """CPU seconds of the day, scans per second, and the share of it inside the two solvers."""
-    _run(_scenario(WARM_UP_S))
-    spent = _SolverTime()
-    started = time.process_time()
-    with spent:
-        _run(_scenario(DAY_S))
-    cpu_s = time.process_time() - started
-    scans = DAY_S / 4.0
-    return [
-        BenchFigure("a simulated day, CPU time", cpu_s, "s"),
-        beside("scans", scans / cpu_s, "scans/s", "Grid2Op's published steps/s", GRID2OP_STEPS_PER_S),
-        BenchFigure("share in the power-flow solver", 100.0 * spent.grid_s / cpu_s, "%"),
-        BenchFigure("share in EPANET", 100.0 * spent.water_s / cpu_s, "%"),
-    ]
+def bench_twin(plot: Path | None = None) -> list[BenchFigure]:
+    """Figures of a day and a week; ``plot``: where to write cost against network size."""
+    from scenarios.bench import scaling
+
+    points = scaling.measure()
+    if plot is not None:
+        scaling.plot(points, plot)
+    return [*_day_and_week(), _encoded_day(), _start(), _grid_only(), *scaling.figures(points)]
 
 
 def _scenario(duration_s: float) -> Scenario:
@@ -51,37 +54,66 @@ def _scenario(duration_s: float) -> Scenario:
     return msgspec.structs.replace(flagship, scenario=general, attack=())
 
 
-def _run(scenario: Scenario) -> None:
+def _day_and_week() -> list[BenchFigure]:
+    """The loop without encoding for a day beside the bare solvers, then on to a week for its memory."""
+    scenario = _scenario(WEEK_DAYS * DAY_S)
+    day = round(DAY_S / scenario.scenario.exchange_s)
+    loop = DirectLoop(scenario.plant_settings(attacked=False))
+    steps: list[GridStep] = []
+    grid = loop.plant_role.plant.grid
+    loop.run(round(WARM_UP_S / scenario.scenario.exchange_s))
+
+    def record() -> None:
+        steps.append(GridStep(grid.load_served_mw, grid.load_demand_mvar, grid.unit_power_mw.copy()))
+
+    with Stopwatch(highspy.Highs, "run") as dispatch:
+        started = time.process_time()
+        loop.run(day)
+        cpu_s = time.process_time() - started
+    loop.run(500, record)
+    case = load_case(scenario.grid.network)
+    flow_s = bare_power_flow_s(case, case.unit_inertia_s * case.unit_p_max_mw, steps) * day / len(steps)
+    water_s = bare_epanet_s(find_inp(scenario.water.network), round(scenario.water.hydraulic_step_s))
+    bare_s = flow_s + water_s + dispatch.seconds
+    memory = [resident_mb()]
+    for _ in range(WEEK_DAYS - 1):
+        loop.run(day)
+        memory.append(resident_mb())
+    loop.close()
+    return [
+        beside("a simulated day without encoding, CPU time", cpu_s, "s", "solvers alone, s", bare_s),
+        BenchFigure("of the solvers alone: power flow", flow_s, "s"),
+        BenchFigure("of the solvers alone: EPANET", water_s, "s"),
+        BenchFigure("of the solvers alone: dispatch (HiGHS)", dispatch.seconds, "s"),
+        beside("resident memory after a week", memory[-1], "MB", "1 GB", GIGABYTE_MB),
+        BenchFigure(
+            "growth of memory after the second day", (memory[-1] - memory[SETTLED_DAYS - 1]) / (WEEK_DAYS - SETTLED_DAYS), "MB per day"
+        ),
+    ]
+
+
+def _encoded_day() -> BenchFigure:
+    scenario = _scenario(DAY_S)
     bus = EmbeddedBus()
     bus.declare(topics_of("bench"))
     roles: list[Role] = [PlantRole(scenario.plant_settings(attacked=False)), ControlRole()]
-    expected = writers(roles)
-    exchange_s = scenario.scenario.exchange_s
-    participants = [Participant(role, bus, "bench", expected, exchange_s) for role in roles]
+    participants = [Participant(role, bus, "bench", writers(roles), scenario.scenario.exchange_s) for role in roles]
+    started = time.process_time()
     run_lockstep(participants, scenario.exchanges + 1)
+    return BenchFigure("a simulated day with encoding, CPU time", time.process_time() - started, "s")
 
 
-class _SolverTime:
-    """While active, adds up the CPU time inside the power-flow solver and EPANET."""
+def _start() -> BenchFigure:
+    settings = _scenario(DAY_S).plant_settings(attacked=False)
+    started = time.perf_counter()
+    Plant(settings).close()
+    return BenchFigure("start of the plant, networks cached", time.perf_counter() - started, "s")
 
-    def __init__(self) -> None:
-        self.grid_s = 0.0
-        self.water_s = 0.0
-        self._originals = (IslandSolver.solve, Engine.solve)
 
-    def __enter__(self) -> None:
-        IslandSolver.solve = self._timed(IslandSolver.solve, "grid_s")  # type: ignore[method-assign]
-        Engine.solve = self._timed(Engine.solve, "water_s")  # type: ignore[method-assign]
-
-    def __exit__(self, *_: object) -> None:
-        IslandSolver.solve, Engine.solve = self._originals  # type: ignore[method-assign]
-
-    def _timed(self, method: Callable[..., Any], total: str) -> Any:
-        def timed(*arguments: Any, **options: Any) -> Any:
-            started = time.process_time()
-            try:
-                return method(*arguments, **options)
-            finally:
-                setattr(self, total, getattr(self, total) + time.process_time() - started)
-
-        return timed
+def _grid_only() -> BenchFigure:
+    ours = grid_steps_per_s("ieee118", GRID_SCANS)
+    peer = grid2op_steps_per_s()
+    if peer is None:
+        return beside("grid only", ours, "steps/s", "Grid2Op, published steps/s (not run)", GRID2OP_STEPS_PER_S)
+    name = f"Grid2Op {peer.environment}, steps/s"
+    return beside("grid only", ours, "steps/s", name, peer.steps_per_s)
