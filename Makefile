@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# Grid2Op pins other versions than ours: the benchmark's peer lives in an environment of its own.
+GRID2OP := .venv-grid2op
 
 .PHONY: demo test test-full bench lint
 
@@ -10,6 +12,11 @@ $(READY): requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(READY)
+
+$(GRID2OP)/.ready: tests/benchmarks/grid2op.lock
+	$(PYTHON) -m venv $(GRID2OP)
+	$(GRID2OP)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/grid2op.lock
+	touch $@
 
 demo: $(READY)
 	$(VENV)/bin/breakwater run flagship --arms baseline,undefended,defended,nuisance --bus memory --out runs/demo
@@ -20,8 +27,8 @@ test: $(READY)
 test-full: $(READY)
 	$(VENV)/bin/python -m pytest
 
-bench: $(READY)
-	$(VENV)/bin/breakwater bench twin
+bench: $(READY) $(GRID2OP)/.ready
+	BREAKWATER_GRID2OP_PYTHON=$(GRID2OP)/bin/python $(VENV)/bin/breakwater bench twin --out runs/bench
 	$(VENV)/bin/breakwater bench bounds
 	$(VENV)/bin/breakwater bench streams
 

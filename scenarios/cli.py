@@ -121,12 +121,13 @@ def serve(
 @app.command()
 def bench(
     what: Annotated[str, typer.Argument(help="twin, bounds or streams.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures and their plots.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure this machine."""
     from scenarios.commands.bench import bench_command
 
-    bench_command(what, as_json)
+    bench_command(what, as_json, out)
 
 
 def main() -> None:

@@ -58,9 +58,7 @@ def bare_epanet_s(path: Path, step_s: int, duration_s: int = DAY_S) -> float:
         en.setstatusreport(project, en.NO_REPORT)
         en.settimeparam(project, en.DURATION, duration_s)
         en.settimeparam(project, en.HYDSTEP, step_s)
-        buffer = en.doubleArray(
-            max(en.getcount(project, en.NODECOUNT), en.getcount(project, en.LINKCOUNT))
-        )
+        buffer = en.doubleArray(max(en.getcount(project, en.NODECOUNT), en.getcount(project, en.LINKCOUNT)))
         en.initH(project, en.INITFLOW)
         started = time.process_time()
         left = 1

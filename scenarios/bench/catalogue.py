@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from scenarios.bench.figure import BenchFigure
 
 
-def _twin() -> list[BenchFigure]:
+def _twin(out: Path | None) -> list[BenchFigure]:
     from scenarios.bench.twin import bench_twin
 
-    return bench_twin()
+    return bench_twin(out)
 
 
-def _bounds() -> list[BenchFigure]:
+def _bounds(_: Path | None) -> list[BenchFigure]:
     from scenarios.bench.bounds import bench_bounds
 
     return bench_bounds()
 
 
-def _streams() -> list[BenchFigure]:
+def _streams(_: Path | None) -> list[BenchFigure]:
     from scenarios.bench.streams import bench_streams
 
     return bench_streams()
 
 
-BENCHES: dict[str, Callable[[], list[BenchFigure]]] = {
+BENCHES: dict[str, Callable[[Path | None], list[BenchFigure]]] = {
     "twin": _twin,
     "bounds": _bounds,
     "streams": _streams,
 }
+"""Each takes the folder for its plots, None for none."""

@@ -1,4 +1,4 @@
-"""Plant and control centre in one loop without a bus: messages are handed on as objects, nothing is encoded."""
+"""Plant and control centre in one loop without a bus: messages stay objects, nothing is encoded."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 
@@ -19,3 +21,8 @@ class BenchFigure(msgspec.Struct, frozen=True):
 def beside(name: str, value: float, unit: str, peer: str, peer_value: float) -> BenchFigure:
     """A figure with its peer's."""
     return BenchFigure(name, value, unit, peer, peer_value, value / peer_value)
+
+
+def say(what: str) -> None:
+    """Tell on stderr what is being measured."""
+    print(f"measuring: {what}", file=sys.stderr, flush=True)

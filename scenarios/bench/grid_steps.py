@@ -77,9 +77,7 @@ def grid2op_steps_per_s() -> Grid2OpFigure | None:
     python = os.environ.get(GRID2OP_PYTHON, "")
     if not python:
         return None
-    done = subprocess.run(
-        [python, str(_SCRIPT)], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = subprocess.run([python, str(_SCRIPT)], capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         return None
     return Grid2OpFigure(**json.loads(done.stdout.splitlines()[-1]))

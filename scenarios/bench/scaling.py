@@ -75,7 +75,11 @@ def plot(points: list[Point], path: Path) -> None:
     page = go.Figure(
         data=[
             go.Scatter(
-                x=buses, y=[p.scan_us for p in points], text=names, name="scan of the twin", line={"color": DARK}
+                x=buses,
+                y=[p.scan_us for p in points],
+                text=names,
+                name="scan of the twin",
+                line={"color": DARK},
             ),
             go.Scatter(
                 x=buses,

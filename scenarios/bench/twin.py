@@ -11,9 +11,10 @@ from pathlib import Path
 import highspy
 import msgspec
 
+from scenarios.bench import scaling
 from scenarios.bench.bare_solvers import GridStep, Stopwatch, bare_epanet_s, bare_power_flow_s
 from scenarios.bench.direct_loop import DirectLoop
-from scenarios.bench.figure import BenchFigure, beside
+from scenarios.bench.figure import BenchFigure, beside, say
 from scenarios.bench.grid_steps import grid2op_steps_per_s, grid_steps_per_s
 from scenarios.bench.resident import resident_mb
 from scenarios.scenario import Scenario, load_scenario
@@ -38,14 +39,17 @@ GRID2OP_STEPS_PER_S = 2100.0
 """Grid2Op on lightsim2grid, case118, as its documentation says."""
 
 
-def bench_twin(plot: Path | None = None) -> list[BenchFigure]:
-    """Figures of a day and a week; ``plot``: where to write cost against network size."""
-    from scenarios.bench import scaling
-
+def bench_twin(out: Path | None = None) -> list[BenchFigure]:
+    """Figures of a day, a week and of grids of many sizes; ``out``: folder for the plot of the last."""
+    say("a simulated day and week of IEEE 118 with Micropolis, two minutes")
+    figures = [*_day_and_week(), _encoded_day(), _start()]
+    say("the grid alone")
+    figures.append(_grid_only())
+    say("grids from 14 to 9241 buses")
     points = scaling.measure()
-    if plot is not None:
-        scaling.plot(points, plot)
-    return [*_day_and_week(), _encoded_day(), _start(), _grid_only(), *scaling.figures(points)]
+    if out is not None:
+        scaling.plot(points, out / "scan_cost.html")
+    return [*figures, *scaling.figures(points)]
 
 
 def _scenario(duration_s: float) -> Scenario:
@@ -87,7 +91,9 @@ def _day_and_week() -> list[BenchFigure]:
         BenchFigure("of the solvers alone: dispatch (HiGHS)", dispatch.seconds, "s"),
         beside("resident memory after a week", memory[-1], "MB", "1 GB", GIGABYTE_MB),
         BenchFigure(
-            "growth of memory after the second day", (memory[-1] - memory[SETTLED_DAYS - 1]) / (WEEK_DAYS - SETTLED_DAYS), "MB per day"
+            "growth of memory after the second day",
+            (memory[-1] - memory[SETTLED_DAYS - 1]) / (WEEK_DAYS - SETTLED_DAYS),
+            "MB per day",
         ),
     ]
 
@@ -97,7 +103,9 @@ def _encoded_day() -> BenchFigure:
     bus = EmbeddedBus()
     bus.declare(topics_of("bench"))
     roles: list[Role] = [PlantRole(scenario.plant_settings(attacked=False)), ControlRole()]
-    participants = [Participant(role, bus, "bench", writers(roles), scenario.scenario.exchange_s) for role in roles]
+    participants = [
+        Participant(role, bus, "bench", writers(roles), scenario.scenario.exchange_s) for role in roles
+    ]
     started = time.process_time()
     run_lockstep(participants, scenario.exchanges + 1)
     return BenchFigure("a simulated day with encoding, CPU time", time.process_time() - started, "s")
@@ -114,6 +122,8 @@ def _grid_only() -> BenchFigure:
     ours = grid_steps_per_s("ieee118", GRID_SCANS)
     peer = grid2op_steps_per_s()
     if peer is None:
-        return beside("grid only", ours, "steps/s", "Grid2Op, published steps/s (not run)", GRID2OP_STEPS_PER_S)
+        return beside(
+            "grid only", ours, "steps/s", "Grid2Op, published steps/s (not run)", GRID2OP_STEPS_PER_S
+        )
     name = f"Grid2Op {peer.environment}, steps/s"
     return beside("grid only", ours, "steps/s", name, peer.steps_per_s)

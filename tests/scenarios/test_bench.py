@@ -28,7 +28,7 @@ def test_values_are_counted_once_warm():
 
 def test_figures_are_printed_with_their_peers(monkeypatch, capsys):
     figures = [BenchFigure("alone", 1.5, "s"), beside("rate", 50.0, "1/s", "other", 100.0)]
-    monkeypatch.setitem(catalogue.BENCHES, "twin", lambda: figures)
+    monkeypatch.setitem(catalogue.BENCHES, "twin", lambda out: figures)
     assert _status(["bench", "twin", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told[1] == {
@@ -42,3 +42,16 @@ def test_figures_are_printed_with_their_peers(monkeypatch, capsys):
     assert told[0]["peer"] is None
     assert _status(["bench", "twin"]) == 0
     assert "0.50" in capsys.readouterr().out
+
+
+def test_figures_are_kept_where_asked(monkeypatch, tmp_path):
+    monkeypatch.setitem(catalogue.BENCHES, "twin", lambda out: [BenchFigure("alone", 1.5, "s")])
+    assert _status(["bench", "twin", "--out", str(tmp_path / "new"), "--json"]) == 0
+    assert json.loads((tmp_path / "new" / "twin.json").read_text())[0]["value"] == 1.5
+
+
+def test_a_folder_that_cannot_be_made_is_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(catalogue.BENCHES, "twin", lambda out: [])
+    (tmp_path / "file").write_text("")
+    assert _status(["bench", "twin", "--out", str(tmp_path / "file")]) == 2
+    assert "--out" in capsys.readouterr().err
