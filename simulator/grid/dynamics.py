@@ -121,7 +121,8 @@ class FrequencyDynamics:
         bus_island (n,): -1 dead; bus_hz (n,): frequencies before the change.
         """
         case, units = self._case, self.units
-        on = unit_on & (self._energy_mw_s > 0.0)
+        # Units behind an inverter store no energy and still feed in.
+        on = unit_on & (case.unit_p_max_mw > 0.0)
         units.island[:] = np.where(on, bus_island[case.unit_bus], -1)
         self.loads.island[:] = bus_island[case.load_bus]
         self._n_islands = int(bus_island.max(initial=-1)) + 1

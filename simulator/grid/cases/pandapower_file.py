@@ -203,6 +203,11 @@ def _notes(document: Document) -> tuple[str, ...]:
         notes.append(
             f"Voltage dependence of loads is left out, all draw constant power ({', '.join(varying)})."
         )
+    sources = len(document.frame("sgen")) + len(document.frame("storage"))
+    if sources:
+        notes.append(
+            f"Static generators and storages ({sources}) are demand of constant power, negative or not."
+        )
     if len(document.frame("controller")):
         notes.append("pandapower's controllers are not run; values stand as the file has them.")
     switch = document.frame("switch")

@@ -97,7 +97,8 @@ def _generators(frame: Frame) -> tuple[Floats, tuple[str, ...]]:
     rows = _matrix(frame, scheduled)
     assumed = np.where(np.isfinite(rating), np.maximum(rating, scheduled), scheduled)
     rows[:, col.PMAX] = np.where(missing, assumed, high)
-    rows[:, col.PMIN] = np.minimum(frame.floats("min_p_mw", 0.0), rows[:, col.PMAX])
+    low = frame.floats("min_p_mw")
+    rows[:, col.PMIN] = np.where(np.isfinite(low), low, np.minimum(0.0, rows[:, col.PMAX]))
     if not missing.any():
         return rows, ()
     return rows, (f"{missing.sum()} generators without max_p_mw: capacity is sn_mva, else the schedule.",)

@@ -67,7 +67,9 @@ class Frame:
         """Raise BadInput for the first element where ``wrong`` (n,) holds."""
         if np.any(wrong):
             row = int(np.flatnonzero(wrong)[0])
-            raise BadInput(f"{self.where} {self.index[row]} {name}", values[row], allowed)
+            value = values[row]
+            shown = value.item() if isinstance(value, np.generic) else value
+            raise BadInput(f"{self.where} {self.index[row]} {name}", shown, allowed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -174,9 +174,7 @@ def _bounded_units(tables: Tables) -> Tables:
     for column in (col.QMAX, col.QMIN):
         gen[:, column] = np.clip(gen[:, column], -UNBOUNDED_Q_MVAR, UNBOUNDED_Q_MVAR)
     if endless.any():
-        note = (
-            f"Units without a limit of capacity have {UNBOUNDED_P_SHARE:g} x their schedule: {endless.sum()}."
-        )
+        note = f"{endless.sum()} units without limit have {UNBOUNDED_P_SHARE:g} x their schedule as capacity."
         tables = _noted(tables, note)
     return replace(tables, gen=gen)
 
