@@ -49,7 +49,7 @@ def newton(file, outage=None):
 def test_table_and_solution(name):
     network, case = NETWORKS[name], load_case(name)
     assert (len(case.bus_name), len(case.branch_name)) == (network.buses, network.branches)
-    assert case.load_mw.sum() == pytest.approx(network.load_mw, rel=1e-4)
+    assert case.load_mw.sum() == pytest.approx(network.load_mw, rel=1e-4, abs=5e-4)
     assert case.nominal_hz == network.hz
     given = represent(read_network(name)).branch[:, col.RATE_A]
     assert ((given > 0.0) & (given < 9000.0)).sum() == network.rated
@@ -67,6 +67,7 @@ def test_every_matpower_case_has_a_name():
     assert files - known == set()
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning:pypower")
 @pytest.mark.parametrize("name", IN_FULL)
 def test_published_schedule_solves_as_with_pypower(name):
     """Single slack as in the case, no reactive limits: voltage within 1e-6 pu, totals within 0.001 %."""
@@ -82,6 +83,7 @@ def test_published_schedule_solves_as_with_pypower(name):
     assert flow.unit_mw.sum() == pytest.approx(served, abs=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning:pypower")
 @pytest.mark.parametrize(("name", "count"), [("activsg200", 10), ("activsg500", 8), ("pegase1354", 4)])
 def test_outages_solve_as_with_pypower(name, count):
     """Losses after single outages that leave the network whole, within 0.001 %."""
