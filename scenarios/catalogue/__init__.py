@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from scenarios.playbooks import ALL_PLAYBOOKS
+from simulator.grid.cases.networks import NETWORKS
 
 if TYPE_CHECKING:
     from scenarios.attackers.base import Attacker
@@ -58,15 +59,7 @@ SCENARIOS = unique(
     ]
 )
 
-GRID_NETWORKS = unique(
-    [
-        Entry("ieee118", "IEEE 118: 118 buses, 186 branches, 4,242 MW; PGLib-OPF units, costs and ratings"),
-        Entry("ieee39", "New England 39: 39 buses, 46 branches, 6,254 MW; published ratings"),
-        Entry("rts24", "IEEE Reliability Test System: 24 buses, 38 branches, 2,850 MW; published ratings"),
-        Entry("ieee14", "IEEE 14: 14 buses, 20 branches, 259 MW; derived ratings"),
-        Entry("ieee300", "IEEE 300: 300 buses, 411 branches, 23,526 MW; derived ratings"),
-    ]
-)
+GRID_NETWORKS = unique(Entry(network.name, network.description) for network in NETWORKS.values())
 
 WATER_NETWORKS = unique(
     [

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.grid import sources
-from simulator.grid.ratings import derived_rating_mva
-from simulator.grid.units import UnitTraits, rts24_traits, sized_traits, traits_from_inertia
+from simulator.grid.cases import columns as col
+from simulator.grid.cases.catalogue import read_network
+from simulator.grid.cases.checks import check
+from simulator.grid.cases.costs import cost_per_mwh
+from simulator.grid.cases.naming import branch_names, unit_names
+from simulator.grid.cases.ratings import rated
+from simulator.grid.cases.represent import represent
+from simulator.grid.cases.tables import Tables
+from simulator.grid.cases.unit_traits import unit_traits
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-UNRATED_MVA = 9000.0
-RAISED_118_MVA = {"15-17": 207.0, "16-17": 162.0, "42-49#1": 111.0, "42-49#2": 111.0, "69-75": 150.0}
-INERTIA_39_MW_S = {30: 4200, 31: 3030, 32: 3580, 33: 2860, 34: 2600, 35: 3480, 36: 2640, 37: 2430, 38: 3450}
-INERTIA_39_MW_S[39] = 50_000
 
 
 @dataclass(frozen=True, eq=False)
 class GridCase:
     """A network. Arrays are read-only; n = buses, l = branches, g = units, d = loads.
 
-    bus_kv (n,) nominal line voltage; bus_area (n,) number of the control area;
+    bus_kv (n,) nominal line voltage; bus_printed_pu (n,) complex voltage printed in the case, a start for
+    solvers; bus_area (n,) number of the control area;
     bus_gs_mw, bus_bs_mvar (n,) shunts at 1 pu; reference_bus: position.
     load_bus (d,) bus positions; load_mw, load_mvar (d,) nominal demand.
     branch_from, branch_to (l,) bus positions; branch_r, branch_x, branch_b (l,) pu on base_mva; branch_tap
@@ -36,8 +37,8 @@ class GridCase:
     hydro, wind, solar, ...), "" where the case does not say;
     unit_p_min_mw, unit_p_max_mw (g,), both 0 for a condenser; unit_q_min_mvar,
     unit_q_max_mvar (g,); unit_cost_per_mwh (g,); unit_voltage_pu (g,) set-point; unit_scheduled_mw (g,)
-    dispatch printed in the case; unit_inertia_s (g,) H on p_max; unit_droop_pu (g,); unit_ramp_mw_per_min
-    (g,).
+    dispatch printed in the case; unit_inertia_s (g,) H on p_max; unit_droop_pu (g,), inf without
+    governor; unit_ramp_mw_per_min (g,).
     assumptions: one sentence for each number that the case itself does not give.
     """
 
@@ -47,6 +48,7 @@ class GridCase:
     reference_bus: int
     bus_name: tuple[str, ...]
     bus_kv: Floats
+    bus_printed_pu: NDArray[np.complex128]
     bus_area: Index
     bus_gs_mw: Floats
     bus_bs_mvar: Floats
@@ -105,17 +107,86 @@ def _position(names: tuple[str, ...], name: str, where: str) -> int:
 
 
 def load_case(name: str = "ieee118", ratings: str = "default") -> GridCase:
-    """Network by catalogue name.
+    """Network by catalogue name, MATPOWER file name, or path of a ``.m`` or ``.json`` file.
 
     ratings: "default" keeps published ratings where there are any; "derived" applies PGLib-OPF's rule to
-    every branch. Raises BadInput for an unknown name or rating choice.
+    every branch. Raises BadInput for an unknown name or choice, and for data that cannot be a grid.
     """
-    if name not in CATALOGUE:
-        raise BadInput("grid network", name, ", ".join(CATALOGUE))
     if ratings not in ("default", "derived"):
-        raise BadInput("grid ratings", ratings, "default, derived")
-    case = CATALOGUE[name](name)
-    return _with_derived_ratings(case) if ratings == "derived" else case
+        raise BadInput("grid.ratings", ratings, "default, derived")
+    tables = read_network(name)
+    check(tables)
+    return _grid_case(rated(represent(tables), "derived" if ratings == "derived" else "default"))
+
+
+def _grid_case(tables: Tables) -> GridCase:
+    """Names and positions in place of MATPOWER's numbers."""
+    bus, gen, branch = tables.bus, tables.gen, tables.branch
+    names = [str(int(number)) for number in bus[:, col.BUS_I]]
+    row = {number: i for i, number in enumerate(bus[:, col.BUS_I].tolist())}
+
+    def positions(column: Floats) -> Index:
+        return np.array([row[number] for number in column.tolist()], dtype=np.int64)
+
+    loads = np.flatnonzero((bus[:, col.PD] != 0.0) | (bus[:, col.QD] != 0.0))
+    start, end = positions(branch[:, col.F_BUS]), positions(branch[:, col.T_BUS])
+    unit_bus = positions(gen[:, col.GEN_BUS])
+    tap, kv = branch[:, col.TAP], bus[:, col.BASE_KV]
+    magnitude, angle = bus[:, col.VM], np.radians(bus[:, col.VA])
+    cost, cost_note = cost_per_mwh(tables)
+    traits = unit_traits(tables)
+    return GridCase(
+        name=tables.name,
+        base_mva=tables.base_mva,
+        nominal_hz=tables.nominal_hz,
+        reference_bus=_reference_bus(tables, unit_bus),
+        bus_name=tuple(names),
+        bus_kv=np.where(kv > 0.0, kv, 1.0),
+        bus_printed_pu=np.where(magnitude > 0.0, magnitude, 1.0) * np.exp(1j * angle),
+        bus_area=bus[:, col.BUS_AREA].astype(np.int64),
+        bus_gs_mw=bus[:, col.GS].copy(),
+        bus_bs_mvar=bus[:, col.BS].copy(),
+        load_bus=loads,
+        load_mw=bus[loads, col.PD],
+        load_mvar=bus[loads, col.QD],
+        branch_name=branch_names([names[i] for i in start], [names[i] for i in end]),
+        branch_from=start,
+        branch_to=end,
+        branch_r=branch[:, col.BR_R].copy(),
+        branch_x=branch[:, col.BR_X].copy(),
+        branch_b=branch[:, col.BR_B].copy(),
+        branch_tap=np.where(tap == 0.0, 1.0, tap),
+        branch_shift_deg=branch[:, col.SHIFT].copy(),
+        branch_is_transformer=(tap != 0.0) | (branch[:, col.SHIFT] != 0.0),
+        branch_rating_mva=branch[:, col.RATE_A].copy(),
+        unit_name=unit_names([names[i] for i in unit_bus]),
+        unit_bus=unit_bus,
+        unit_fuel=traits.fuel,
+        unit_p_min_mw=gen[:, col.PMIN].copy(),
+        unit_p_max_mw=gen[:, col.PMAX].copy(),
+        unit_q_min_mvar=gen[:, col.QMIN].copy(),
+        unit_q_max_mvar=gen[:, col.QMAX].copy(),
+        unit_cost_per_mwh=cost,
+        unit_voltage_pu=gen[:, col.VG].copy(),
+        unit_scheduled_mw=gen[:, col.PG].copy(),
+        unit_inertia_s=traits.inertia_s,
+        unit_droop_pu=traits.droop_pu,
+        unit_ramp_mw_per_min=traits.ramp_mw_per_min,
+        assumptions=(*tables.notes, cost_note, *traits.notes),
+    )
+
+
+def _reference_bus(tables: Tables, unit_bus: Index) -> int:
+    """Position of the first reference bus that has a unit."""
+    kind = tables.bus[:, col.BUS_TYPE]
+    with_unit = np.zeros(len(kind), dtype=np.bool_)
+    with_unit[unit_bus] = True
+    found = np.flatnonzero((kind == col.REFERENCE) & with_unit)
+    if not found.size:
+        raise BadInput(
+            f"{tables.source} reference bus", "without unit", "a reference bus with a unit in service"
+        )
+    return int(found[0])
 
 
 def initial_dispatch(case: GridCase, load_mw: Floats) -> Floats:
@@ -126,99 +197,3 @@ def initial_dispatch(case: GridCase, load_mw: Floats) -> Floats:
     room = case.unit_p_max_mw - case.unit_p_min_mw
     share = (float(np.sum(load_mw)) - case.unit_p_min_mw.sum()) / room.sum()
     return np.asarray(case.unit_p_min_mw + np.clip(share, 0.0, 1.0) * room)
-
-
-def _from_pypower(name: str, function: str, traits: Callable[[sources.RawCase], UnitTraits]) -> GridCase:
-    raw = sources.read_pypower(function)
-    trait = traits(raw)
-    kv = np.where(raw.bus_kv > 0.0, raw.bus_kv, 1.0)
-    case = GridCase(
-        name=name,
-        base_mva=raw.base_mva,
-        nominal_hz=60.0,
-        reference_bus=raw.reference_bus,
-        bus_name=raw.bus_name,
-        bus_kv=kv,
-        bus_area=raw.bus_area,
-        bus_gs_mw=raw.bus_gs_mw,
-        bus_bs_mvar=raw.bus_bs_mvar,
-        load_bus=raw.load_bus,
-        load_mw=raw.load_mw,
-        load_mvar=raw.load_mvar,
-        branch_name=sources.branch_names(raw),
-        branch_from=raw.branch_from,
-        branch_to=raw.branch_to,
-        branch_r=raw.branch_r,
-        branch_x=raw.branch_x,
-        branch_b=raw.branch_b,
-        branch_tap=np.where(raw.branch_tap == 0.0, 1.0, raw.branch_tap),
-        branch_shift_deg=raw.branch_shift_deg,
-        branch_is_transformer=(raw.branch_tap != 0.0) | (raw.branch_shift_deg != 0.0),
-        branch_rating_mva=raw.branch_rating_mva,
-        unit_name=sources.unit_names(raw),
-        unit_bus=raw.unit_bus,
-        unit_fuel=trait.fuel or ("",) * len(raw.unit_bus),
-        unit_p_min_mw=raw.unit_p_min_mw,
-        unit_p_max_mw=raw.unit_p_max_mw,
-        unit_q_min_mvar=raw.unit_q_min_mvar,
-        unit_q_max_mvar=raw.unit_q_max_mvar,
-        unit_cost_per_mwh=raw.unit_cost_per_mwh,
-        unit_voltage_pu=raw.unit_voltage_pu,
-        unit_scheduled_mw=raw.unit_scheduled_mw,
-        unit_inertia_s=trait.inertia_s,
-        unit_droop_pu=trait.droop_pu,
-        unit_ramp_mw_per_min=trait.ramp_mw_per_min,
-        assumptions=(*raw.assumptions, *trait.assumptions),
-    )
-    unrated = (case.branch_rating_mva <= 0.0) | (case.branch_rating_mva >= UNRATED_MVA)
-    return _with_derived_ratings(case) if unrated.all() else case
-
-
-def _with_derived_ratings(case: GridCase) -> GridCase:
-    rating = derived_rating_mva(case)
-    note = "Branch ratings follow PGLib-OPF's rule (angle limit 7.5 deg, surge impedance regression)."
-    return replace(case, branch_rating_mva=rating, assumptions=(*case.assumptions, note))
-
-
-def _ieee118(name: str) -> GridCase:
-    case = _from_pypower(name, "case118", lambda raw: sized_traits(sources.units_118(raw).p_max_mw))
-    units = sources.units_118(sources.read_pypower("case118"))
-    rating = sources.ratings_118(case.branch_name)
-    for branch, mva in RAISED_118_MVA.items():
-        rating[case.branch_name.index(branch)] = mva
-    raised = ", ".join(f"{branch} to {mva:g}" for branch, mva in RAISED_118_MVA.items())
-    kept = tuple(
-        a for a in case.assumptions if not a.startswith(("Branch ratings", "Units whose", "Cost per"))
-    )
-    return replace(
-        case,
-        branch_rating_mva=rating,
-        unit_p_min_mw=units.p_min_mw,
-        unit_p_max_mw=units.p_max_mw,
-        unit_q_min_mvar=units.q_min_mvar,
-        unit_q_max_mvar=units.q_max_mvar,
-        unit_cost_per_mwh=units.cost_per_mwh,
-        assumptions=(
-            "Units, costs and ratings are those of PGLib-OPF's IEEE 118 (CC BY 4.0).",
-            f"Ratings raised so that an N-1 secure dispatch at 1.15 emergency rating exists (MVA): {raised}.",
-            *kept,
-        ),
-    )
-
-
-def _traits_39(raw: sources.RawCase) -> UnitTraits:
-    inertia = np.array([INERTIA_39_MW_S[int(raw.bus_name[b])] for b in raw.unit_bus], dtype=np.float64)
-    return traits_from_inertia(
-        raw.unit_p_max_mw,
-        inertia,
-        "Inertia of the New England machines: Pai 1989 (H on 100 MVA, bus 39: 500 s).",
-    )
-
-
-CATALOGUE: dict[str, Callable[[str], GridCase]] = {
-    "ieee118": _ieee118,
-    "ieee39": lambda name: _from_pypower(name, "case39", _traits_39),
-    "rts24": lambda name: _from_pypower(name, "case24_ieee_rts", lambda raw: rts24_traits(raw.unit_p_max_mw)),
-    "ieee14": lambda name: _from_pypower(name, "case14", lambda raw: sized_traits(raw.unit_p_max_mw)),
-    "ieee300": lambda name: _from_pypower(name, "case300", lambda raw: sized_traits(raw.unit_p_max_mw)),
-}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.kernels import Islands, LoadRelays, UnitRelays, Units, run_frequency
-from simulator.grid.protection import DynamicsSettings, ProtectionSettings
+from simulator.grid.protection import SETTINGS_HZ, DynamicsSettings, ProtectionSettings
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -18,12 +18,15 @@ Flags = NDArray[np.bool_]
 
 def unit_limits_hz(case: GridCase, protection: ProtectionSettings) -> Floats:
     """(g, limits) frequency settings of every unit, under-frequency first; the spread is applied here."""
-    limits = np.array([hz for hz, _ in protection.unit_low_hz + protection.unit_high_hz], dtype=np.float64)
+    scale = case.nominal_hz / SETTINGS_HZ
+    limits = scale * np.array(
+        [hz for hz, _ in protection.unit_low_hz + protection.unit_high_hz], dtype=np.float64
+    )
     delay_s = np.array([delay for _, delay in protection.unit_low_hz + protection.unit_high_hz])
     instant = (np.arange(len(limits)) >= len(protection.unit_low_hz)) & (delay_s == 0.0)
     able = case.unit_p_max_mw > 0.0
     rank = np.cumsum(able) - 1
-    later = protection.unit_high_spread_hz * np.maximum(rank, 0) / max(int(able.sum()) - 1, 1)
+    later = scale * protection.unit_high_spread_hz * np.maximum(rank, 0) / max(int(able.sum()) - 1, 1)
     return np.asarray(limits + np.where(instant, later[:, np.newaxis], 0.0))
 
 
@@ -69,7 +72,7 @@ class FrequencyDynamics:
             np.array([delay for _, delay in limits]),
             len(protection.unit_low_hz),
         )
-        self._stages_hz = np.array(protection.ufls_hz, dtype=np.float64)
+        self._stages_hz = np.array(protection.ufls_hz, dtype=np.float64) * (case.nominal_hz / SETTINGS_HZ)
         self._ufls_delay_s = protection.ufls_delay_s
         self._model = np.array(
             [
@@ -118,7 +121,8 @@ class FrequencyDynamics:
         bus_island (n,): -1 dead; bus_hz (n,): frequencies before the change.
         """
         case, units = self._case, self.units
-        on = unit_on & (self._energy_mw_s > 0.0)
+        # Units behind an inverter store no energy and still feed in.
+        on = unit_on & (case.unit_p_max_mw > 0.0)
         units.island[:] = np.where(on, bus_island[case.unit_bus], -1)
         self.loads.island[:] = bus_island[case.load_bus]
         self._n_islands = int(bus_island.max(initial=-1)) + 1

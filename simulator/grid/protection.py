@@ -20,6 +20,9 @@ CURVES: dict[str, tuple[float, float, float]] = {
     "ieee_extremely_inverse": (28.2, 0.1217, 2.0),
 }
 
+SETTINGS_HZ = 60.0
+"""Nominal frequency that the frequencies below are meant for; other networks get them in proportion."""
+
 
 class ProtectionSettings(Settings, frozen=True):
     """Relay settings, the same for every element.

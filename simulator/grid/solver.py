@@ -80,7 +80,8 @@ class IslandSolver:
             self._model.add_gen_slackbus(int(i), float(participation[i]))
         self._flat = np.where(bus, 1.0 + 0.0j, 0.0j)
         self._flat[case.unit_bus[self.unit]] = case.unit_voltage_pu[self.unit]
-        self.voltage = self._flat.copy()
+        # Large networks have no solution within reach of a flat start.
+        self.voltage = np.where(bus, case.bus_printed_pu, 0.0j)
         self.unit_mw = np.zeros(len(case.unit_name))
         self.unit_mvar = np.zeros(len(case.unit_name))
 

@@ -13,7 +13,7 @@ from scenarios.catalogue import (
     attackers,
     unique,
 )
-from simulator.grid import case
+from simulator.grid.cases.networks import NETWORKS
 from simulator.water import network
 
 
@@ -23,7 +23,7 @@ def test_a_name_that_comes_twice_is_refused():
 
 
 def test_networks_are_those_of_the_simulator():
-    assert set(GRID_NETWORKS) == set(case.CATALOGUE)
+    assert set(GRID_NETWORKS) == set(NETWORKS)
     assert set(WATER_NETWORKS) == set(network.CATALOGUE)
 
 
