@@ -23,8 +23,15 @@ def one_island(case, settings, load_mw, protection=NO_RELAYS):
     power = low + share * (high - low)
     dynamics.settle(power)
     dynamics.regroup(whole, np.ones(len(low), dtype=np.bool_), np.full(n, case.nominal_hz))
-    dynamics.balance(load_mw, np.array([LOSSES_MW]))
+    put_load(dynamics, case, load_mw, np.array([LOSSES_MW]))
     return dynamics, power
+
+
+def put_load(dynamics, case, load_mw, losses_mw):
+    """Connected demand (d,) at nominal frequency, and losses per island."""
+    for k in range(len(losses_mw)):
+        dynamics.islands.load_mw[k] = load_mw[dynamics.loads.island == k].sum()
+    dynamics.take_losses(losses_mw)
 
 
 @pytest.mark.parametrize("name", ["ieee39", "rts24", "ieee118"])
@@ -147,7 +154,7 @@ def as_lists(dynamics, case, protection):
 def test_compiled_sub_steps_equal_the_oracle(seed):
     """Two islands and a dead part, random imbalance and relay gains, ten spans; relays act in most."""
     rng = np.random.default_rng(seed)
-    case, settings = load_case("rts24"), DynamicsSettings()
+    case, settings = load_case("rts24"), DynamicsSettings(deadband_hz=0.036 * (seed % 2))
     protection = ProtectionSettings(
         unit_low_hz=((57.0, 0.0), (59.5, 0.4)), unit_high_hz=((60.8, 0.0), (60.5, 0.5))
     )
@@ -157,17 +164,19 @@ def test_compiled_sub_steps_equal_the_oracle(seed):
     on = rng.random(len(case.unit_name)) < 0.9
     on[[0, -1]] = True
     dynamics.regroup(part, on, np.full(len(part), 60.0))
-    dynamics.balance(case.load_mw * rng.uniform(0.3, 1.7, len(case.load_mw)), np.array([3.0, 1.0]))
-    dynamics.loads.gain[:] = rng.uniform(0.995, 1.005, len(case.load_mw))
-    dynamics.loads.gain[0] = seed % 2  # a relay that measures nothing
-    dynamics.relays.gain[:] = rng.uniform(0.995, 1.005, len(case.unit_name))
+    demand_mw = case.load_mw * rng.uniform(0.3, 1.7, len(case.load_mw))
+    put_load(dynamics, case, demand_mw, np.array([3.0, 1.0]))
+    load_gain = rng.uniform(0.995, 1.005, len(case.load_mw))
+    load_gain[0] = seed % 2  # a relay that measures nothing
+    dynamics.fit(load_gain, rng.uniform(0.995, 1.005, len(case.unit_name)))
     units, islands, loads, relays = as_lists(dynamics, case, protection)
     model = (60.0, 1.0, settings.valve_s, settings.reheat_s, settings.high_pressure_share)
-    acted = 0
+    model = (*model, settings.deadband_hz)
+    acted, deepest = 0, 60.0
     for _ in range(10):
         span = float(rng.uniform(0.2, 1.5))
         steps = int(np.ceil(span / settings.step_s - 1e-9))
-        passed, acts, trips = oracle.run_frequency(
+        passed, lowest, acts, trips = oracle.run_frequency(
             units, islands, loads, relays, protection.ufls_hz, protection.ufls_delay_s, model, 2, span, steps
         )
         assert dynamics.run(span) == pytest.approx(passed, rel=1e-12)
@@ -176,6 +185,8 @@ def test_compiled_sub_steps_equal_the_oracle(seed):
         np.testing.assert_allclose(dynamics.islands.hz[:2], islands["hz"][:2], rtol=1e-11)
         np.testing.assert_allclose(dynamics.units.power, units["power"], rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(dynamics.loads.timer_s, loads["timer"], atol=1e-12)
+        deepest = min(deepest, lowest)
+        assert dynamics.lowest_hz == pytest.approx(deepest, rel=1e-12)
         acted += any(acts) + any(trips)
     assert acted
 
