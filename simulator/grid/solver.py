@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.model import UnitModes, branch_positions, shunt_buses
 from simulator.grid.network_kernels import lowest_voltage, take_solution
-from simulator.grid.reactive_limits import HOLDS_VOLTAGE, next_modes
+from simulator.grid.reactive_limits import HOLDS_VOLTAGE, MAX_RETURNS, back_to_control, to_limits
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -177,25 +177,53 @@ class IslandSolver:
 
     def _respect_limits(self, unit_mw: Floats, start: Start) -> Start:
         """Switch units to and from their reactive limits until none is beyond one and none is needed less."""
-        case, solution, wanted = self._case, self._solution, self._wanted
         self._returns[:] = 0
-        while next_modes(
-            self._units,
-            self.mode,
-            self._returns,
-            solution.voltage,
-            solution.unit_mvar,
-            case.unit_bus,
-            case.unit_voltage_pu,
-            self._modes.low_mvar,
-            self._modes.high_mvar,
-            wanted,
-        ):
-            self._returns[wanted == HOLDS_VOLTAGE] += self.mode[wanted == HOLDS_VOLTAGE] != HOLDS_VOLTAGE
-            self._switch_modes(wanted, unit_mw)
-            if self._solve_as_switched() == "none":
-                return "none"
-        return start
+        while True:
+            if (first := self._beyond_limits()) >= 0:
+                if not self._change_modes(first, unit_mw):
+                    return "none"
+            elif (first := self._needed_less()) >= 0:
+                self._returns += self._wanted != self.mode
+                if not self._change_modes(first, unit_mw):
+                    # In control this unit leads nowhere: it keeps giving its limit.
+                    self._returns[first] = MAX_RETURNS
+                    self._solve_as_switched()
+            else:
+                return start
+
+    def _beyond_limits(self) -> int:
+        modes, mvar = self._modes, self._solution.unit_mvar
+        return int(to_limits(self._units, self.mode, mvar, modes.low_mvar, modes.high_mvar, self._wanted))
+
+    def _needed_less(self) -> int:
+        if not (self.mode != HOLDS_VOLTAGE).any():
+            return -1
+        case, voltage = self._case, self._solution.voltage
+        first = back_to_control(
+            self._units, self.mode, self._returns, voltage, case.unit_bus, case.unit_voltage_pu, self._wanted
+        )
+        if first >= 0 and self._returns.any():
+            # Units that return together push each other back: from the second time on one by one.
+            self._alone(first)
+        return int(first)
+
+    def _alone(self, unit: int) -> None:
+        """Of the wanted changes, only that of ``unit``."""
+        new = self._wanted[unit]
+        self._wanted[:] = self.mode
+        self._wanted[unit] = new
+
+    def _change_modes(self, first: int, unit_mw: Floats) -> bool:
+        """Make the wanted changes and solve; where that has no solution, only that of ``first``. False, with
+        the modes of before, where that has none either."""
+        before = self.mode.copy()
+        for _ in range(2):
+            self._switch_modes(self._wanted, unit_mw)
+            if self._solve_as_switched() != "none":
+                return True
+            self._switch_modes(before, unit_mw)
+            self._alone(first)
+        return False
 
     def _solve_as_switched(self) -> Start:
         found = self._try(self._solution.voltage)
