@@ -117,9 +117,9 @@ class FrequencyDynamics:
                 output[own] += room * min(1.0, missing / float(room.sum()))
         return output
 
-    def holds_off_units(self, unit_on: Flags) -> bool:
-        """Whether a unit that is off still counts in an island."""
-        return bool(((self.units.island >= 0) & ~unit_on).any())
+    def counts(self, unit_on: Flags) -> bool:
+        """Whether the units with inertia that turn in an island are those that are on."""
+        return bool(((self.units.island >= 0) == (unit_on & (self._energy_mw_s > 0.0))).all())
 
     def settle(self, unit_mw: Floats) -> None:
         """Put every unit in steady state at ``unit_mw`` (g,), every island at nominal frequency."""

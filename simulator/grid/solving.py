@@ -93,7 +93,7 @@ class SolvedGrid(GridState):
         island, on, mw = flow.bus_island, flow.unit_on.copy(), flow.unit_mw.copy()
         bus_hz = dynamics.bus_hz(island)
         rebuilt = flow.update_topology()
-        if rebuilt or dynamics.holds_off_units(flow.unit_on):
+        if rebuilt or not dynamics.counts(flow.unit_on):
             self._regroup(bus_hz)
         if rebuilt and not np.array_equal(island, flow.bus_island):
             for unit in np.flatnonzero(on & ~flow.unit_on):
