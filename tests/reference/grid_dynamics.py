@@ -121,3 +121,18 @@ def reheat_step_pu(t_s, step_pu, droop_pu, inertia_s, reheat_s, share, damping_p
     a = np.sqrt((1.0 - 2.0 * tr * zeta * wn + tr**2 * wn**2) / (1.0 - zeta**2))
     phase = np.arctan2(wr * tr, 1.0 - zeta * wn * tr) - np.arctan2(np.sqrt(1.0 - zeta**2), -zeta)
     return r * step_pu / stiff * (1.0 + a * np.exp(-zeta * wn * t_s) * np.sin(wr * t_s + phase))
+
+
+def reheat_extreme_s(droop_pu, inertia_s, reheat_s, share, damping_pu, gain_pu=1.0) -> float:
+    """When the frequency is furthest off: the first zero of the derivative of ``reheat_step_pu``."""
+    r, d, tr = droop_pu, damping_pu, reheat_s
+    stiff = d * r + gain_pu
+    wn = np.sqrt(stiff / (2.0 * inertia_s * r * tr))
+    zeta = (2.0 * inertia_s * r + (d * r + gain_pu * share) * tr) / (2.0 * stiff) * wn
+    wr = wn * np.sqrt(1.0 - zeta**2)
+    return float(np.arctan2(wr * tr, zeta * wn * tr - 1.0) / wr)
+
+
+def steady_pu(step_pu, droop_pu, damping_pu) -> float:
+    """Where droop and damping hold a step of power."""
+    return step_pu / (1.0 / droop_pu + damping_pu)

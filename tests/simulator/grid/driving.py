@@ -109,8 +109,28 @@ def watched(grid: Grid, check: Callable[[Grid], None] = check_state) -> Grid:
     return grid
 
 
+def restore_randomly(grid: Grid, case: GridCase, rng: np.random.Generator) -> None:
+    """One order of an operator who knows nothing."""
+    load, blocks = int(rng.integers(len(case.load_mw))), int(rng.integers(1, 8))
+    order = rng.integers(4)
+    if order == 0:
+        grid.restore_load(load, blocks)
+    elif order == 1:
+        grid.shed_load(load, blocks)
+    elif order == 2:
+        off = np.flatnonzero(~grid.unit_on)
+        if off.size:
+            grid.start_unit(int(rng.choice(off)))
+    else:
+        on = np.flatnonzero(grid.unit_on)
+        if on.size and rng.random() < 0.2:
+            grid._trip_unit(int(rng.choice(on)), "test")
+            grid._solve()
+
+
 def drive_randomly(case: GridCase, seed: int, steps: int) -> Iterator[tuple[Grid, list[GridEvent]]]:
-    """Random switching, set-points and demand, 4 s a step; a fresh grid after a blackout or 200 steps."""
+    """Random switching, set-points, demand and restoration, 4 s a step; a fresh grid after 200 steps, or some
+    time after a blackout."""
     rng = np.random.default_rng(seed)
     grid = None
     for step in range(steps):
@@ -124,6 +144,8 @@ def drive_randomly(case: GridCase, seed: int, steps: int) -> Iterator[tuple[Grid
                 closed = rng.permutation(np.flatnonzero(~grid.branch_closed))
                 if closed.size:
                     grid.close_branch(int(closed[0]))
+        if rng.random() < 0.3:
+            restore_randomly(grid, case, rng)
         if rng.random() < 0.2:
             factor = rng.uniform(0.4, 1.5) * rng.uniform(0.8, 1.2, len(case.load_mw))
             grid.set_demand(case.load_mw * factor, case.load_mvar * factor)
