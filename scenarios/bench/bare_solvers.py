@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.solver import MAX_ITERATIONS, TOLERANCE_PU, build_model
+from simulator.grid.model import UnitModes, build_model
+from simulator.grid.solver import MAX_ITERATIONS, TOLERANCE_PU
 
 Floats = NDArray[np.float64]
 
@@ -31,11 +32,11 @@ class GridStep(NamedTuple):
 
 def bare_power_flow_s(case: GridCase, participation: Floats, steps: Sequence[GridStep]) -> float:
     """CPU seconds of lightsim2grid alone: loads and units in, one warm power flow a step."""
-    model = build_model(case)
+    model = build_model(case, UnitModes.of(case, limited=False))
     for unit in np.flatnonzero(participation > 0.0):
         model.add_gen_slackbus(int(unit), float(participation[unit]))
     loads, units = np.ones(len(case.load_bus), dtype=bool), np.ones(len(case.unit_name), dtype=bool)
-    voltage = np.ones(len(case.bus_name), dtype=np.complex128)
+    voltage = case.bus_printed_pu.copy()
     started = time.process_time()
     for step in steps:
         model.update_loads_p(loads, step.load_mw.astype(np.float32))

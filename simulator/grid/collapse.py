@@ -60,7 +60,7 @@ def relieve(
     solver = flow.islands[island]
     steps: list[Relief] = []
     for _ in range(MAX_ROUNDS):
-        nose = _last_solvable(solver, feeders, demand)
+        nose = _last_solvable(flow, solver, feeders, demand)
         if nose is None:
             break
         light, stressed = nose
@@ -115,22 +115,25 @@ def blackout(flow: PowerFlow, island: int, feeders: Feeders) -> Relief:
 
 def _solves(solver: IslandSolver, feeders: Feeders, demand: Demand, scale: float = 1.0) -> bool:
     served = feeders.served_share() * scale
-    start = solver.solve(served * demand.load_mw, served * demand.load_mvar, scale * demand.unit_mw)
-    return start != "none"
+    active, reactive = (
+        (served * demand.load_mw).astype(np.float32),
+        (served * demand.load_mvar).astype(np.float32),
+    )
+    return solver.solve(active, reactive, scale * demand.unit_mw) != "none"
 
 
 def _last_solvable(
-    solver: IslandSolver, feeders: Feeders, demand: Demand
+    flow: PowerFlow, solver: IslandSolver, feeders: Feeders, demand: Demand
 ) -> tuple[Complexes, Complexes] | None:
     """Voltages (n,) at light load and at the largest solvable scale; None if even light load has none."""
     if not _solves(solver, feeders, demand, LIGHT_LOAD):
         return None
-    light = stressed = solver.voltage
+    light = stressed = flow.voltage.copy()
     low, high = LIGHT_LOAD, 1.0
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
         if _solves(solver, feeders, demand, middle):
-            low, stressed = middle, solver.voltage
+            low, stressed = middle, flow.voltage.copy()
         else:
             high = middle
     return light, stressed

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.kernels import Islands, LoadRelays, UnitRelays, Units, run_frequency
-from simulator.grid.protection import SETTINGS_HZ, DynamicsSettings, ProtectionSettings
+from simulator.grid.kernels import Islands, LoadRelays, Model, UnitRelays, Units, quiet_band, run_frequency
+from simulator.grid.protection import SETTINGS_HZ, SLOW_S, DynamicsSettings, ProtectionSettings
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -17,17 +17,18 @@ Flags = NDArray[np.bool_]
 
 
 def unit_limits_hz(case: GridCase, protection: ProtectionSettings) -> Floats:
-    """(g, limits) frequency settings of every unit, under-frequency first; the spread is applied here."""
+    """(g, limits) frequency settings of every unit, under-frequency first; the spreads are applied here."""
+    stages = protection.unit_low_hz + protection.unit_high_hz
     scale = case.nominal_hz / SETTINGS_HZ
-    limits = scale * np.array(
-        [hz for hz, _ in protection.unit_low_hz + protection.unit_high_hz], dtype=np.float64
-    )
-    delay_s = np.array([delay for _, delay in protection.unit_low_hz + protection.unit_high_hz])
-    instant = (np.arange(len(limits)) >= len(protection.unit_low_hz)) & (delay_s == 0.0)
+    limits = scale * np.array([hz for hz, _ in stages], dtype=np.float64)
+    delay_s = np.array([delay for _, delay in stages])
+    is_high = np.arange(len(limits)) >= len(protection.unit_low_hz)
+    spread_hz = np.where(is_high & (delay_s == 0.0), protection.unit_high_spread_hz, 0.0)
+    slow_hz = np.where(is_high, protection.unit_slow_spread_hz, -protection.unit_slow_spread_hz)
+    spread_hz = np.where(delay_s >= SLOW_S, slow_hz, spread_hz)
     able = case.unit_p_max_mw > 0.0
-    rank = np.cumsum(able) - 1
-    later = scale * protection.unit_high_spread_hz * np.maximum(rank, 0) / max(int(able.sum()) - 1, 1)
-    return np.asarray(limits + np.where(instant, later[:, np.newaxis], 0.0))
+    rank = np.maximum(np.cumsum(able) - 1, 0) / max(int(able.sum()) - 1, 1)
+    return np.asarray(limits + scale * rank[:, np.newaxis] * spread_hz)
 
 
 class FrequencyDynamics:
@@ -45,6 +46,7 @@ class FrequencyDynamics:
         self.load_damping = settings.load_damping_pu
         self.units = Units(
             island=np.full(g, -1, dtype=np.int64),
+            running=np.zeros(g, dtype=np.int64),
             setpoint=np.zeros(g),
             reference=np.zeros(g),
             valve=np.zeros(g),
@@ -55,7 +57,9 @@ class FrequencyDynamics:
             droop_mw_per_hz=case.unit_p_max_mw / (case.unit_droop_pu * case.nominal_hz),
             ramp_mw_per_s=case.unit_ramp_mw_per_min / 60.0,
         )
-        self.islands = Islands(np.zeros(n), np.zeros(n), np.ones(n), np.full(n, case.nominal_hz))
+        self.islands = Islands(
+            np.zeros(n), np.zeros(n), np.ones(n), np.full(n, case.nominal_hz), np.zeros(n, dtype=np.int64)
+        )
         self.loads = LoadRelays(
             np.full(d, -1, dtype=np.int64),
             np.ones(d),
@@ -74,16 +78,26 @@ class FrequencyDynamics:
         )
         self._stages_hz = np.array(protection.ufls_hz, dtype=np.float64) * (case.nominal_hz / SETTINGS_HZ)
         self._ufls_delay_s = protection.ufls_delay_s
-        self._model = np.array(
-            [
-                case.nominal_hz,
-                settings.load_damping_pu,
-                settings.valve_s,
-                settings.reheat_s,
-                settings.high_pressure_share,
-            ]
+        self._model = Model(
+            case.nominal_hz,
+            settings.load_damping_pu,
+            settings.valve_s,
+            settings.reheat_s,
+            settings.high_pressure_share,
+            settings.deadband_hz,
         )
-        self._n_islands = 0
+        self._n_islands = self._n_running = 0
+        self.fit(self.loads.gain, self.relays.gain)
+        # Whether any frequency relay acted in the last ``run``.
+        self.acted = False
+        # Lowest frequency of any live island in any sub-step so far.
+        self.lowest_hz = case.nominal_hz
+
+    def fit(self, load_gain: Floats, unit_gain: Floats) -> None:
+        """Measured over true frequency of every load's (d,) and unit's (g,) relay."""
+        self.loads.gain[:] = load_gain
+        self.relays.gain[:] = unit_gain
+        self._quiet_hz = quiet_band(self.loads, self.relays, self._stages_hz)
 
     @property
     def participation(self) -> Floats:
@@ -104,9 +118,9 @@ class FrequencyDynamics:
                 output[own] += room * min(1.0, missing / float(room.sum()))
         return output
 
-    def holds_off_units(self, unit_on: Flags) -> bool:
-        """Whether a unit that is off still counts in an island."""
-        return bool(((self.units.island >= 0) & ~unit_on).any())
+    def counts(self, unit_on: Flags) -> bool:
+        """Whether the units with inertia that turn in an island are those that are on."""
+        return bool(((self.units.island >= 0) == (unit_on & (self._energy_mw_s > 0.0))).all())
 
     def settle(self, unit_mw: Floats) -> None:
         """Put every unit in steady state at ``unit_mw`` (g,), every island at nominal frequency."""
@@ -118,30 +132,42 @@ class FrequencyDynamics:
     def regroup(self, bus_island: Index, unit_on: Flags, bus_hz: Floats) -> None:
         """Follow new islands: each starts at the inertia-weighted mean of its units' last frequencies.
 
-        bus_island (n,): -1 dead; bus_hz (n,): frequencies before the change.
+        bus_island (n,): -1 dead; bus_hz (n,): frequencies before the change, 0 where dead; a part that was
+        dead and is now alive by itself starts at nominal frequency.
         """
         case, units = self._case, self.units
         # Units behind an inverter store no energy and still feed in.
         on = unit_on & (case.unit_p_max_mw > 0.0)
         units.island[:] = np.where(on, bus_island[case.unit_bus], -1)
+        running = np.flatnonzero(units.island >= 0)
+        running = running[np.argsort(units.island[running], kind="stable")]
+        self._n_running = len(running)
+        units.running[: len(running)] = running
         self.loads.island[:] = bus_island[case.load_bus]
         self._n_islands = int(bus_island.max(initial=-1)) + 1
+        hz = bus_hz[case.unit_bus]
         for k in range(self._n_islands):
             own = units.island == k
-            energy = self._energy_mw_s[own]
-            self.islands.energy_mw_s[k] = energy.sum()
-            self.islands.hz[k] = (energy * bus_hz[case.unit_bus[own]]).sum() / energy.sum()
+            self.islands.end[k] = int((units.island[running] <= k).sum())
+            self.islands.energy_mw_s[k] = self._energy_mw_s[own].sum()
+            turning = own & (hz > 0.0) & (self._energy_mw_s > 0.0)
+            energy = self._energy_mw_s[turning]
+            mean = (energy * hz[turning]).sum() / energy.sum() if turning.any() else self._nominal_hz
+            self.islands.hz[k] = mean
         off = units.island < 0
         for state in (units.setpoint, units.reference, units.valve, units.reheat, units.power):
             state[off] = 0.0
         self.relays.timer_s[off] = 0.0
         self.loads.timer_s[self.loads.island < 0] = 0.0
 
-    def balance(self, load_mw: Floats, losses_mw: Floats) -> None:
-        """Take connected demand at nominal frequency per load (d,), and losses per island, MW."""
-        n, live = self._n_islands, self.loads.island >= 0
-        self.islands.load_mw[:n] = np.bincount(self.loads.island[live], weights=load_mw[live], minlength=n)
-        self.islands.losses_mw[:n] = losses_mw
+    def rearm(self, load: int, blocks: int) -> None:
+        """The under-frequency relay of ``load`` has ``blocks`` feeders back: as many stages count again."""
+        self.loads.stage[load] = max(0, self.loads.stage[load] - blocks)
+        self.loads.timer_s[load] = 0.0
+
+    def take_losses(self, losses_mw: Floats) -> None:
+        """Losses per island from the last power flow, MW."""
+        self.islands.losses_mw[: len(losses_mw)] = losses_mw
 
     def damping_factor(self, bus_island: Index) -> Floats:
         """(d,) factor on each load's demand at its island's present frequency; 1 where dead."""
@@ -153,31 +179,30 @@ class FrequencyDynamics:
         """(n,) frequency at every bus, 0 where dead."""
         return np.asarray(np.where(bus_island >= 0, self.islands.hz[bus_island], 0.0))
 
-    def lowest_hz(self) -> float:
-        """Frequency of the slowest island; nominal where none lives."""
-        return float(self.islands.hz[: self._n_islands].min(initial=self._nominal_hz))
-
     def run(self, span_s: float) -> float:
         """Sub-step until a frequency relay acts or ``span_s`` is over; returns the seconds that passed.
 
         What acted stands in ``loads.acts`` and ``relays.trips``, until the next call.
         """
-        self.loads.acts[:] = False
-        self.relays.trips[:] = False
+        self.loads.acts.fill(False)
+        self.relays.trips.fill(False)
+        self.acted = False
         if span_s <= 0.0:
             return 0.0
         steps = math.ceil(span_s / self._step_s - 1e-9)
-        return float(
-            run_frequency(
-                self.units,
-                self.islands,
-                self.loads,
-                self.relays,
-                self._stages_hz,
-                self._ufls_delay_s,
-                self._model,
-                self._n_islands,
-                span_s,
-                max(steps, 1),
-            )
+        passed_s, lowest_hz, self.acted = run_frequency(
+            self.units,
+            self.islands,
+            self.loads,
+            self.relays,
+            self._stages_hz,
+            self._ufls_delay_s,
+            self._model,
+            self._quiet_hz,
+            self._n_running,
+            self._n_islands,
+            span_s,
+            max(steps, 1),
         )
+        self.lowest_hz = min(self.lowest_hz, lowest_hz)
+        return float(passed_s)

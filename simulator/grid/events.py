@@ -21,7 +21,9 @@ Flags = NDArray[np.bool_]
 class GridEvent(NamedTuple):
     """Something that happened at ``t_s``; the plant adds producer and exchange.
 
-    switch: by hand, value 1 closed, 0 open. line_trip: by a relay, loading in pu of rating. generator_trip:
+    switch: by hand; a branch with value 1 closed, 0 open; a unit that was started, value 1 on; a bus with
+    value the feeders restored, negative those kept open while it is dead.
+    line_trip: by a relay, loading in pu of rating. generator_trip:
     MW lost; cause frequency, voltage, out_of_step, blackout or island (its part of the grid died). load_shed:
     MW at this bus, cause as in ``ShedCause``. island: how many live islands there are now, value the buses of
     the largest. solver: no power flow solution in the island of this bus. voltage_collapse: MW lost in the
@@ -54,6 +56,15 @@ class EventLog:
     def switch(self, t_s: float, branch: int, cause: str, closed: bool) -> None:
         """Branch opened or closed by hand."""
         self._add(t_s, "switch", self._case.branch_name[branch], cause, closed, "closed")
+
+    def unit_started(self, t_s: float, unit: int) -> None:
+        """Unit put on by order."""
+        self._add(t_s, "switch", self._case.unit_name[unit], "started", 1.0, "on")
+
+    def feeders(self, t_s: float, load: int, cause: str, closed: int) -> None:
+        """Feeders of a load restored by order, or (negative) kept open for when supply returns."""
+        bus = self._case.bus_name[self._case.load_bus[load]]
+        self._add(t_s, "switch", bus, cause, closed, "feeders")
 
     def line_trip(self, t_s: float, branch: int, loading_pu: float) -> None:
         """Branch opened by its overload relay at this loading."""

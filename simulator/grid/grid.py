@@ -13,31 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.collapse import Demand, blackout, relieve
-from simulator.grid.dynamics import FrequencyDynamics
-from simulator.grid.events import EventLog, GridEvent
-from simulator.grid.feeders import BLOCKS, ShedCause
-from simulator.grid.powerflow import DEAD, PowerFlow
+from simulator.grid.events import GridEvent
+from simulator.grid.kernels import all_finite
+from simulator.grid.powerflow import DEAD
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
-from simulator.grid.relays import LowRelays, OverloadRelays
-from simulator.grid.state import GridState
+from simulator.grid.solving import SolvedGrid
+from simulator.grid.synchronism import black_start_units, closing_refusal, starting_refusal
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-MAX_RELIEFS = 20
 SETTLE_ROUNDS = 4
 # A remainder of time below this would be a power flow of its own for nothing.
 SAME_INSTANT_S = 1e-9
 
 
-class Grid(GridState):
+class Grid(SolvedGrid):
     """One grid in motion; what can be read of it is in ``GridState``.
 
-    t_s: how far it has come. lowest_frequency_hz: of any live island so far, seen before every power flow.
-    initial_dispatch_mw: (g,); losses are added by participation, so that the run starts in steady state with
-    what was switched and set before the first ``advance``. Reactive limits of units are not enforced.
+    t_s: how far it has come. initial_dispatch_mw: (g,); losses are added by participation, so that the run
+    starts in steady state with what was switched and set before the first ``advance``.
     Raises BadInput for settings or values that are not allowed.
     """
 
@@ -51,19 +47,10 @@ class Grid(GridState):
         protection, settings = protection or ProtectionSettings(), dynamics or DynamicsSettings()
         protection.check()
         settings.check()
-        motion = FrequencyDynamics(case, protection, settings)
-        super().__init__(case, PowerFlow(case, motion.participation), motion)
-        self._settings, self._uvls_steps = settings, protection.uvls_max_steps
-        self._overload = OverloadRelays(len(case.branch_name), protection)
-        self._uvls = LowRelays(len(case.load_bus), ((protection.uvls_pu, protection.uvls_delay_s),))
-        self._unit_low = LowRelays(len(case.unit_name), protection.unit_low_pu)
-        self._log = EventLog(case)
-        self._calm_at_s = 0.0
-        self.t_s = 0.0
-        self.lowest_frequency_hz = case.nominal_hz
-        self._demand_mvar: Floats = case.load_mvar.copy()
+        super().__init__(case, protection, settings)
+        self._black_start = black_start_units(case)
         self._started = False
-        motion.settle(_checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
+        self._dynamics.settle(_checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
         self._regroup(np.full(len(case.bus_name), case.nominal_hz))
 
     # Inputs
@@ -71,7 +58,7 @@ class Grid(GridState):
     def set_demand(self, load_mw: Floats, load_mvar: Floats) -> None:
         """Demand of every load (d,) at nominal frequency from now on; shed feeders stay open."""
         self.load_demand_mw = _checked("load_mw", load_mw, self._case.load_mw)
-        self._demand_mvar = _checked("load_mvar", load_mvar, self._case.load_mw)
+        self.load_demand_mvar = _checked("load_mvar", load_mvar, self._case.load_mw)
 
     def set_setpoints(self, power_mw: Floats) -> None:
         """Set-points (g,) MW from now on, held to the units' limits; NaN keeps the last one."""
@@ -101,10 +88,11 @@ class Grid(GridState):
         """Measured over true value of every relay: (l,), (d,), (g,), (d,), (g,); 1 without this."""
         self._overload.gain[:] = branch_current
         self._uvls.gain[:] = load_voltage
-        self._unit_low.gain[:] = unit_voltage
-        self._dynamics.loads.gain[:] = load_frequency
-        self._dynamics.relays.gain[:] = unit_frequency
+        self._unit_voltage.gain[:] = unit_voltage
+        self._dynamics.fit(load_frequency, unit_frequency)
         self._measure()
+
+    # Actuators
 
     def open_branch(self, branch: int, cause: str) -> None:
         """Open a branch by hand, now; counts as a switching, not as a trip by a relay."""
@@ -112,18 +100,73 @@ class Grid(GridState):
             self._flow.open_branch(branch)
             self._switched(branch, cause, closed=False)
 
-    def close_branch(self, branch: int) -> None:
-        """Close a branch, now; islands on its two sides meet at their inertia-weighted mean frequency.
+    def close_branch(self, branch: int, cause: str = "closed") -> str:
+        """Close a branch, now, if the synchronism check lets it; returns "" or why it stays open.
 
-        Loads that went dead with their part come back; what relays shed stays open.
+        A dead part that meets a live one comes alive, with every load whose feeders are closed; two islands
+        meet at their inertia-weighted mean frequency. What relays or orders opened stays open.
         """
-        if not self._flow.closed[branch]:
+        if self._flow.closed[branch]:
+            return ""
+        hz = self._dynamics.islands.hz
+        refusal = (
+            closing_refusal(self._case, self._flow, hz, self._protection, branch) if self._started else ""
+        )
+        if not refusal:
             self._flow.close_branch(branch)
-            self._switched(branch, "closed", closed=True)
+            self._switched(branch, cause, closed=True)
+        return refusal
+
+    def start_unit(self, unit: int) -> str:
+        """Put a unit that is off back on, now; returns "" or why it cannot.
+
+        It comes without power and ramps to its minimum, or to the next set-point. A unit with black-start
+        capability also energises a dead part, with every load there whose feeders are closed.
+        """
+        black_start = bool(self._black_start[unit])
+        refusal = starting_refusal(self._case, self._flow, black_start, self._protection, unit)
+        if not refusal:
+            self._flow.start_unit(unit)
+            self._log.unit_started(self.t_s, unit)
+            self._dynamics.units.setpoint[unit] = self._case.unit_p_min_mw[unit]
+            self._switched_over()
+        return refusal
+
+    def restore_load(self, load: int, blocks: int) -> int:
+        """Close up to ``blocks`` feeders of a load at a live bus, the last opened first; returns how many.
+
+        Under-frequency stages that had opened them are armed again.
+        """
+        if self._flow.bus_island[self._case.load_bus[load]] == DEAD:
+            return 0
+        causes = self.feeders.close_last(load, blocks)
+        self._dynamics.rearm(load, causes.count("ufls"))
+        if causes:
+            self._log.feeders(self.t_s, load, "restored", len(causes))
+            self._switched_over()
+        return len(causes)
+
+    def shed_load(self, load: int, blocks: int) -> int:
+        """Open up to ``blocks`` feeders of a load by order (cause "planned"); returns how many.
+
+        At a dead bus the feeders are kept open for when supply returns.
+        """
+        if self._flow.bus_island[self._case.load_bus[load]] == DEAD:
+            kept = self.feeders.keep_open(load, blocks)
+            if kept:
+                self._log.feeders(self.t_s, load, "kept open", -kept)
+            return kept
+        opened = int(self._shed(np.array([load]), blocks, "planned")[0])
+        if opened:
+            self._switched_over()
+        return opened
 
     def _switched(self, branch: int, cause: str, closed: bool) -> None:
         self._overload.reset(branch)
         self._log.switch(self.t_s, branch, cause, closed)
+        self._switched_over()
+
+    def _switched_over(self) -> None:
         self._disturbed()
         if self._started:
             self._solve()
@@ -153,15 +196,15 @@ class Grid(GridState):
 
     def _run_to_next(self, until_s: float) -> None:
         """Sub-step to the next action or power flow, and solve."""
-        self._dynamics.balance(self._connected_mw(), self._flow.island_losses_mw())
+        # A change of demand falls on the rotors at once, before the network is solved for it.
+        self._connect()
+        self._dynamics.take_losses(self._flow.island_losses_mw)
         left = until_s - self.t_s
         span = min(left, self._settings.resolve_s) if self.t_s < self._calm_at_s else left
-        relays = (self._overload.time_to_trip(), self._uvls.time_to_act(), self._unit_low.time_to_act())
-        passed = self._dynamics.run(min(span, *relays))
-        self.lowest_frequency_hz = min(self.lowest_frequency_hz, self._dynamics.lowest_hz())
+        passed = self._dynamics.run(min(span, self._relay_s))
         self.t_s = until_s if left - passed < SAME_INSTANT_S else self.t_s + passed
-        acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_low)]
-        if any(acted) or self._dynamics.loads.acts.any() or self._dynamics.relays.trips.any():
+        acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_voltage)]
+        if any(acted) or self._dynamics.acted:
             self._act()
         self._solve()
 
@@ -173,89 +216,20 @@ class Grid(GridState):
             self._log.line_trip(self.t_s, branch, self.branch_loading_pu[branch])
             self._flow.open_branch(branch)
             self._overload.reset(branch)
-        for trips, cause in ((self._dynamics.relays.trips, "frequency"), (self._unit_low.acts, "voltage")):
+        for trips, cause in (
+            (self._dynamics.relays.trips, "frequency"),
+            (self._unit_voltage.acts, "voltage"),
+        ):
             for i in np.flatnonzero(trips & self._flow.unit_on):
                 self._trip_unit(int(i), cause)
         self._shed(np.flatnonzero(self._dynamics.loads.acts), 1, "ufls")
         self._shed(np.flatnonzero(self._uvls.acts), 1, "uvls")
         self._uvls.restart(self._uvls.acts)
-        self._unit_low.restart(self._unit_low.acts)
+        self._unit_voltage.restart(self._unit_voltage.acts)
 
     def _trip_unit(self, unit: int, cause: str) -> None:
         self._log.generator_trip(self.t_s, unit, cause, self._flow.unit_mw[unit])
         self._flow.drop_unit(unit)
-
-    def _shed(self, loads: Index, blocks: int, cause: ShedCause) -> None:
-        opened = self.feeders.shed(loads, blocks, cause)
-        self._log.load_shed(self.t_s, loads, opened, cause, self.load_demand_mw)
-
-    def _disturbed(self) -> None:
-        self._calm_at_s = self.t_s + self._settings.calm_after_s
-
-    # Solving
-
-    def _solve(self) -> None:
-        """Power flow of every island; where there is none, relieve until there is."""
-        reliefs = 0
-        while failed := self._solve_once():
-            # Giving an island up ends it, so that this loop ends too.
-            self._relieve(failed[0], last=reliefs >= MAX_RELIEFS)
-            reliefs += 1
-        self._measure()
-
-    def _solve_once(self) -> list[int]:
-        """Follow the topology and solve; returns the islands without solution."""
-        self._follow_topology()
-        served, flow = self.feeders.served_share(), self._flow
-        active_mw = self.load_demand_mw * served * self._dynamics.damping_factor(flow.bus_island)
-        attempts = flow.solve(active_mw, self._demand_mvar * served, self._dynamics.units.power)
-        return [attempt.island for attempt in attempts if attempt.start == "none"]
-
-    def _relieve(self, island: int, last: bool) -> None:
-        """Shed, trip or give up what keeps an island from a solution; ``last``: give it up."""
-        self._disturbed()
-        flow, unit_mw = self._flow, self._dynamics.units.power.copy()
-        self._log.no_solution(self.t_s, int(np.flatnonzero(flow.islands[island].bus)[0]), island)
-        damping = self._dynamics.damping_factor(flow.bus_island)
-        demand = Demand(self.load_demand_mw * damping, self._demand_mvar, unit_mw)
-        if last:
-            steps = [blackout(flow, island, self.feeders)]
-        else:
-            steps = relieve(self._case, flow, island, self.feeders, demand, self._uvls_steps)
-        for step in steps:
-            self._log.relief(self.t_s, step, self.load_demand_mw, unit_mw)
-
-    def _follow_topology(self) -> None:
-        """Rebuild islands after switching; frequencies, dead units and dead loads follow."""
-        flow, dynamics = self._flow, self._dynamics
-        if not flow.changed:
-            return
-        island, on, mw = flow.bus_island, flow.unit_on.copy(), flow.unit_mw.copy()
-        bus_hz = dynamics.bus_hz(island)
-        rebuilt = flow.update_topology()
-        if rebuilt or dynamics.holds_off_units(flow.unit_on):
-            self._regroup(bus_hz)
-        if rebuilt and not np.array_equal(island, flow.bus_island):
-            for unit in np.flatnonzero(on & ~flow.unit_on):
-                self._log.generator_trip(self.t_s, int(unit), "island", mw[unit])
-            self._log.islands(self.t_s, [int(solver.bus.sum()) for solver in flow.islands])
-
-    def _regroup(self, bus_hz: Floats) -> None:
-        """Frequencies by the islands as they are; loads of dead parts go, those of living ones come back."""
-        self._dynamics.regroup(self._flow.bus_island, self._flow.unit_on, bus_hz)
-        dead = self._flow.bus_island[self._case.load_bus] == DEAD
-        self.feeders.restore(np.flatnonzero(~dead), "island")
-        self._shed(np.flatnonzero(dead), BLOCKS, "island")
-
-    def _measure(self) -> None:
-        """Let relays see the new state."""
-        case, flow = self._case, self._flow
-        voltage = self.bus_voltage_pu
-        steps_left = self.feeders.can_shed() & (self.feeders.opened_by("uvls") < self._uvls_steps)
-        alive = flow.bus_island[case.load_bus] != DEAD
-        self._overload.measure(self.branch_loading_pu)
-        self._uvls.measure(voltage[case.load_bus], alive & steps_left)
-        self._unit_low.measure(voltage[case.unit_bus], flow.unit_on)
 
 
 def _checked(where: str, values: Floats, like: Floats) -> Floats:
@@ -263,6 +237,6 @@ def _checked(where: str, values: Floats, like: Floats) -> Floats:
     array = np.array(values, dtype=np.float64)
     if array.shape != like.shape:
         raise BadInput(f"{where} shape", array.shape, str(like.shape))
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         raise BadInput(where, float(array[~np.isfinite(array)][0]), "finite numbers")
     return array

@@ -20,10 +20,12 @@ SLACK_S = 1e-9
 
 
 class Units(NamedTuple):
-    """Per unit (g,). island: position, -1 where off or dead; setpoint, reference (ramped set-point), valve,
-    reheat, power: MW; low, high: MW limits; droop_mw_per_hz; ramp_mw_per_s."""
+    """Per unit (g,). island: position, -1 where off or dead; running: positions of those that are not, in
+    front, island by island; setpoint, reference (ramped set-point), valve, reheat, power: MW; low, high: MW
+    limits; droop_mw_per_hz; ramp_mw_per_s."""
 
     island: Index
+    running: Index
     setpoint: Floats
     reference: Floats
     valve: Floats
@@ -37,12 +39,14 @@ class Units(NamedTuple):
 
 class Islands(NamedTuple):
     """Per island, arrays at least as long as there are islands. load_mw: connected demand at nominal
-    frequency; losses_mw; energy_mw_s: stored energy sum(H S); hz."""
+    frequency; losses_mw; energy_mw_s: stored energy sum(H S); hz; end: where its units end in
+    ``Units.running``."""
 
     load_mw: Floats
     losses_mw: Floats
     energy_mw_s: Floats
     hz: Floats
+    end: Index
 
 
 class LoadRelays(NamedTuple):
@@ -68,45 +72,102 @@ class UnitRelays(NamedTuple):
     n_low: int
 
 
+class Model(NamedTuple):
+    """Numbers of the frequency model, see ``DynamicsSettings``."""
+
+    nominal_hz: float
+    damping_pu: float
+    valve_s: float
+    reheat_s: float
+    high_pressure_share: float
+    deadband_hz: float
+
+
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def move_units(units: Units, hz: Floats, nominal_hz: float, step_s: float, lags: Floats) -> None:
-    """One sub-step of every unit: ramp, droop governor with limits, valve lag, reheat turbine.
+def governed_hz(deviation_hz: float, deadband_hz: float) -> float:
+    """Deviation that governors answer: none within the deadband, from its edge on beyond (no step)."""
+    if deviation_hz > deadband_hz:
+        return deviation_hz - deadband_hz
+    if deviation_hz < -deadband_hz:
+        return deviation_hz + deadband_hz
+    return 0.0
 
-    The ramp aims within the limits, so that no set-point winds it up.
 
-    lags: (valve decay exp(-step/T_valve), reheat decay exp(-step/T_reheat), high-pressure share): exact for
-    inputs held over the sub-step.
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def gather(units: Units, n_running: int, step_s: float, moving: Floats, fixed: Floats) -> None:
+    """Copy the running units, so that sub-steps find each in one place and skip nothing.
+
+    moving (running, 4): reference, valve, reheat, power; fixed (running, 5): target, low, high, droop in MW
+    per Hz, reach of the ramp in one sub-step.
     """
-    valve_decay, reheat_decay, share = lags[0], lags[1], lags[2]
-    for i in range(len(units.island)):
-        if units.island[i] < 0:
-            units.power[i] = 0.0
-            continue
-        reach = units.ramp_mw_per_s[i] * step_s
-        gap = min(max(units.setpoint[i], units.low[i]), units.high[i]) - units.reference[i]
-        units.reference[i] += min(max(gap, -reach), reach)
-        wanted = units.reference[i] - units.droop_mw_per_hz[i] * (hz[units.island[i]] - nominal_hz)
-        wanted = min(max(wanted, units.low[i]), units.high[i])
-        units.valve[i] = wanted + (units.valve[i] - wanted) * valve_decay
-        units.reheat[i] = units.valve[i] + (units.reheat[i] - units.valve[i]) * reheat_decay
-        units.power[i] = share * units.valve[i] + (1.0 - share) * units.reheat[i]
+    for j in range(n_running):
+        i = units.running[j]
+        moving[j, 0], moving[j, 1] = units.reference[i], units.valve[i]
+        moving[j, 2], moving[j, 3] = units.reheat[i], units.power[i]
+        # The ramp aims within the limits, so that no set-point winds it up.
+        fixed[j, 0] = min(max(units.setpoint[i], units.low[i]), units.high[i])
+        fixed[j, 1], fixed[j, 2] = units.low[i], units.high[i]
+        fixed[j, 3], fixed[j, 4] = units.droop_mw_per_hz[i], units.ramp_mw_per_s[i] * step_s
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def swing(
-    units: Units, islands: Islands, n_islands: int, nominal_hz: float, damping: float, step_s: float
-) -> None:
-    """One sub-step of the swing equation of every island's centre of inertia.
+def scatter(units: Units, n_running: int, moving: Floats) -> None:
+    """Write the state of ``gather``'s copies back."""
+    for j in range(n_running):
+        i = units.running[j]
+        units.reference[i], units.valve[i] = moving[j, 0], moving[j, 1]
+        units.reheat[i], units.power[i] = moving[j, 2], moving[j, 3]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def move_island(
+    moving: Floats,
+    fixed: Floats,
+    first: int,
+    end: int,
+    deviation_hz: float,
+    valve_decay: float,
+    decay: float,
+    share: float,
+) -> float:
+    """One sub-step of the units ``first`` to ``end`` of one island: ramp, droop governor with limits, valve
+    lag, reheat turbine; returns their power, MW.
+
+    valve_decay, decay: exp(-step / T_valve), exp(-step / T_reheat): exact for inputs held over the sub-step;
+    share: of the high-pressure turbine. A unit that was just started is below its minimum until its ramp has
+    reached that.
+    """
+    total_mw = 0.0
+    for j in range(first, end):
+        reference, reach = moving[j, 0], fixed[j, 4]
+        reference += min(max(fixed[j, 0] - reference, -reach), reach)
+        low, high = min(fixed[j, 1], reference), fixed[j, 2]
+        wanted = min(max(reference - fixed[j, 3] * deviation_hz, low), high)
+        valve = wanted + (moving[j, 1] - wanted) * valve_decay
+        reheat = valve + (moving[j, 2] - valve) * decay
+        power = share * valve + (1.0 - share) * reheat
+        moving[j, 0], moving[j, 1], moving[j, 2], moving[j, 3] = reference, valve, reheat, power
+        total_mw += power
+    return total_mw
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def next_hz(
+    hz: float,
+    power_mw: float,
+    load_mw: float,
+    losses_mw: float,
+    energy_mw_s: float,
+    model: Model,
+    step_s: float,
+) -> float:
+    """Frequency of an island's centre of inertia after one sub-step of the swing equation.
 
     df/dt = f0 / (2 sum(H S)) (sum P_mechanical - L (1 + D (f - f0) / f0) - losses), Kundur 1994, 11.1.
     """
-    for k in range(n_islands):
-        relative = (islands.hz[k] - nominal_hz) / nominal_hz
-        surplus = -islands.load_mw[k] * (1.0 + damping * relative) - islands.losses_mw[k]
-        for i in range(len(units.island)):
-            if units.island[i] == k:
-                surplus += units.power[i]
-        islands.hz[k] += step_s * nominal_hz * surplus / (2.0 * islands.energy_mw_s[k])
+    relative = (hz - model.nominal_hz) / model.nominal_hz
+    surplus_mw = power_mw - load_mw * (1.0 + model.damping_pu * relative) - losses_mw
+    return hz + step_s * model.nominal_hz * surplus_mw / (2.0 * energy_mw_s)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -156,36 +217,51 @@ def run_frequency(
     relays: UnitRelays,
     stages_hz: Floats,
     ufls_delay_s: float,
-    model: Floats,
+    model: Model,
+    quiet_hz: tuple[float, float],
+    n_running: int,
     n_islands: int,
     span_s: float,
     n_steps: int,
-) -> float:
-    """Sub-step until a frequency relay acts or ``span_s`` is over; returns the time that passed, s.
+) -> tuple[float, float, bool]:
+    """Sub-step until a frequency relay acts or ``span_s`` is over; returns the time that passed, s, the
+    lowest frequency of any island in any sub-step, inf without one, and whether a relay acted.
 
-    model: (nominal Hz, load damping, valve lag s, reheat lag s, high-pressure share). Which relays acted
-    stands in ``loads.acts`` and ``relays.trips``.
+    quiet_hz: see ``quiet_band``. Which relays acted stands in ``loads.acts`` and ``relays.trips``.
     """
     step_s = span_s / n_steps
-    nominal_hz, damping = model[0], model[1]
-    lags = np.array([np.exp(-step_s / model[2]), np.exp(-step_s / model[3]), model[4]])
-    low_hz, high_hz = quiet_band(loads, relays, stages_hz)
-    was_quiet = False
+    valve_decay, decay = np.exp(-step_s / model.valve_s), np.exp(-step_s / model.reheat_s)
+    lowest_hz = np.inf
+    low_hz, high_hz = quiet_hz
+    moving, fixed = np.empty((n_running, 4)), np.empty((n_running, 5))
+    gather(units, n_running, step_s, moving, fixed)
+    load_mw, losses_mw, energy_mw_s, hz = islands.load_mw, islands.losses_mw, islands.energy_mw_s, islands.hz
+    was_quiet = acts = trips = False
+    passed_s = span_s
     for n in range(n_steps):
-        move_units(units, islands.hz, nominal_hz, step_s, lags)
-        swing(units, islands, n_islands, nominal_hz, damping, step_s)
-        quiet = True
+        quiet, end = True, 0
         for k in range(n_islands):
-            quiet = quiet and low_hz < islands.hz[k] < high_hz
+            first, end = end, islands.end[k]
+            deviation = hz[k] - model.nominal_hz
+            # Governors answer what is beyond the deadband, counted from its edge.
+            deviation -= min(max(deviation, -model.deadband_hz), model.deadband_hz)
+            power = move_island(
+                moving, fixed, first, end, deviation, valve_decay, decay, model.high_pressure_share
+            )
+            hz[k] = next_hz(hz[k], power, load_mw[k], losses_mw[k], energy_mw_s[k], model, step_s)
+            lowest_hz = min(lowest_hz, hz[k])
+            quiet = quiet and low_hz < hz[k] < high_hz
         # Two quiet sub-steps in a row: every timer is at 0 already, so nothing is left to do.
         if quiet and was_quiet:
             continue
         was_quiet = quiet
-        acts = watch_loads(loads, islands.hz, stages_hz, ufls_delay_s, step_s)
-        trips = watch_units(relays, units, islands.hz, step_s)
+        acts = watch_loads(loads, hz, stages_hz, ufls_delay_s, step_s)
+        trips = watch_units(relays, units, hz, step_s)
         if acts or trips:
-            return (n + 1) * step_s
-    return span_s
+            passed_s = (n + 1) * step_s
+            break
+    scatter(units, n_running, moving)
+    return passed_s, lowest_hz, acts or trips
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -204,3 +280,10 @@ def quiet_band(loads: LoadRelays, relays: UnitRelays, stages_hz: Floats) -> tupl
             else:
                 high_hz = min(high_hz, relays.limit_hz[i, j] / relays.gain[i])
     return low_hz, high_hz
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def all_finite(values: Floats) -> bool:
+    """Whether every value is a finite number."""
+    # A running sum is finite only if every term is, up to overflow, which is no power either.
+    return bool(np.isfinite(values.sum()))

@@ -59,6 +59,39 @@ def connected_parts(n_bus: int, start: Index, end: Index, closed: Flags) -> Inde
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def lowest_voltage(voltage: Complexes, buses: Index) -> float:
+    """Smallest magnitude among ``buses`` (positions), pu; NaN if any is not a number."""
+    lowest = np.inf
+    for i in buses:
+        square = voltage[i].real * voltage[i].real + voltage[i].imag * voltage[i].imag
+        if np.isnan(square):
+            return np.nan
+        lowest = min(lowest, square)
+    return float(np.sqrt(lowest))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def take_solution(
+    found: Complexes,
+    power: Floats,
+    reactive: Floats,
+    buses: Index,
+    units: Index,
+    rows: Index,
+    voltage: Complexes,
+    unit_mw: Floats,
+    unit_mvar: Floats,
+) -> None:
+    """Copy one island's solution: ``found`` (n,) at its buses, and the output of the model's machines
+    ``rows`` that stand for its ``units``."""
+    for i in buses:
+        voltage[i] = found[i]
+    for j in range(len(units)):
+        unit_mw[units[j]] = power[rows[j]]
+        unit_mvar[units[j]] = reactive[rows[j]]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def branch_flows(
     voltage: Complexes, adm: Admittance, closed: Flags, rating_mva: Floats, base_mva: float, out: Flows
 ) -> None:
@@ -73,5 +106,69 @@ def branch_flows(
         current_to = adm.ytf[i] * u + adm.ytt[i] * w
         out.from_mva[i] = u * np.conj(current_from) * base_mva
         out.to_mva[i] = w * np.conj(current_to) * base_mva
-        out.loading[i] = max(abs(current_from), abs(current_to)) * base_mva / rating_mva[i]
+        # Squares are compared: one root instead of two moduli.
+        square_from = current_from.real * current_from.real + current_from.imag * current_from.imag
+        square_to = current_to.real * current_to.real + current_to.imag * current_to.imag
+        out.loading[i] = np.sqrt(max(square_from, square_to)) * base_mva / rating_mva[i]
         out.loss_mw[i] = out.from_mva[i].real + out.to_mva[i].real
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def bus_state(
+    voltage: Complexes,
+    island: Index,
+    start: Index,
+    gs_mw: Floats,
+    loss_mw: Floats,
+    magnitude: Floats,
+    shunt_mw: Floats,
+    island_losses_mw: Floats,
+) -> None:
+    """Fill magnitude and shunt_mw (n,), and per island the losses of branches and shunts.
+
+    island (n,): -1 dead; start (l,): one end of each branch; gs_mw (n,) shunt conductance at 1 pu.
+    """
+    island_losses_mw[:] = 0.0
+    for i in range(len(voltage)):
+        square = voltage[i].real * voltage[i].real + voltage[i].imag * voltage[i].imag
+        magnitude[i] = np.sqrt(square)
+        shunt_mw[i] = gs_mw[i] * square
+        if island[i] >= 0:
+            island_losses_mw[island[i]] += shunt_mw[i]
+    for i in range(len(start)):
+        if island[start[i]] >= 0:
+            island_losses_mw[island[start[i]]] += loss_mw[i]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def connected_demand(
+    demand_mw: Floats,
+    demand_mvar: Floats,
+    share: Floats,
+    load_bus: Index,
+    bus_island: Index,
+    hz: Floats,
+    nominal_hz: float,
+    damping_pu: float,
+    served_mw: Floats,
+    active: NDArray[np.float32],
+    reactive: NDArray[np.float32],
+    island_load_mw: Floats,
+) -> None:
+    """Demand behind closed feeders, for the solver and for the swing equation.
+
+    share (d,) of each load that is connected; hz per island; damping_pu: response of load to frequency. Fills
+    served_mw (d,) with that response, 0 where dead, active and reactive (d,) for the model, and
+    island_load_mw, at nominal frequency.
+    """
+    island_load_mw[:] = 0.0
+    for i in range(len(demand_mw)):
+        k = bus_island[load_bus[i]]
+        if k < 0:
+            served_mw[i] = active[i] = reactive[i] = 0.0
+            continue
+        connected = demand_mw[i] * share[i]
+        island_load_mw[k] += connected
+        served_mw[i] = connected * (1.0 + damping_pu * (hz[k] / nominal_hz - 1.0))
+        active[i] = served_mw[i]
+        reactive[i] = demand_mvar[i] * share[i]

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.network_kernels import Admittance, Flows, branch_flows, connected_parts
-from simulator.grid.solver import IslandSolver, Start, build_model
+from simulator.grid.model import UnitModes, build_model
+from simulator.grid.network_kernels import Admittance, Flows, branch_flows, bus_state, connected_parts
+from simulator.grid.solver import IslandSolver, Solution, Start
 
 Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
 Complexes = NDArray[np.complex128]
 Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -43,40 +45,51 @@ class PowerFlow:
 
     closed (l,), unit_on (g,): status, changed only through the methods. bus_island (n,): position in
     ``islands`` or DEAD. participation (g,): how units share an island's imbalance; a part of the grid is
-    alive while it holds a unit that is on and participates.
-    voltage (n,): complex pu, 0 where dead; flows: see ``Flows``; unit_mw, unit_mvar (g,): electrical output;
-    shunt_mw (n,): active power that bus shunts draw. changed: status has, since ``update_topology``.
+    alive while it holds a unit that is on and participates. slack_bus: the island with a participating unit
+    at this bus (position) gives its whole imbalance to that; -1 for none. q_limits: enforce the units'
+    reactive limits.
+    voltage (n,): complex pu, 0 where dead; magnitude (n,); flows: see ``Flows``; unit_mw, unit_mvar (g,):
+    electrical output; shunt_mw (n,): active power that bus shunts draw; island_losses_mw: of branches and
+    shunts, per island. changed: status has, since ``update_topology``.
     """
 
-    def __init__(self, case: GridCase, participation: Floats) -> None:
+    def __init__(
+        self, case: GridCase, participation: Floats, slack_bus: int = -1, q_limits: bool = False
+    ) -> None:
         n, branches, g = len(case.bus_name), len(case.branch_name), len(case.unit_name)
         self._case = case
-        self._model = build_model(case)
+        self._modes = UnitModes.of(case, q_limits)
+        self._model = build_model(case, self._modes)
         self.participates = participation > 0.0
         self._participation = participation
+        self._slack_unit = self.participates & (case.unit_bus == slack_bus)
         self._admittance = branch_admittance(case)
         self.closed = np.ones(branches, dtype=np.bool_)
         self.unit_on = np.ones(g, dtype=np.bool_)
         self.islands: list[IslandSolver] = []
         self.bus_island = np.full(n, DEAD, dtype=np.int64)
-        self.voltage = np.zeros(n, dtype=np.complex128)
+        self._solution = Solution(np.zeros(n, dtype=np.complex128), np.zeros(g), np.zeros(g))
+        self.voltage, self.unit_mw, self.unit_mvar = self._solution
+        self.magnitude = np.zeros(n)
         self.flows = Flows(
             np.zeros(branches, dtype=np.complex128),
             np.zeros(branches, dtype=np.complex128),
             np.zeros(branches),
             np.zeros(branches),
         )
-        self.unit_mw, self.unit_mvar = np.zeros(g), np.zeros(g)
         self.shunt_mw = np.zeros(n)
+        self.island_losses_mw = np.zeros(0)
         self._part = np.full(n, DEAD, dtype=np.int64)
         self.changed = True
         self.update_topology()
 
+    # Status
+
     def update_topology(self) -> bool:
         """Find the parts after a change of status; returns True if islands were built anew.
 
-        A branch that leaves the parts as they were is only taken out of its island's model, which keeps the
-        model's voltages as a start.
+        What leaves the parts as they were is only switched in its island's model, which keeps the model's
+        voltages as a start; and so do the models of the islands that did not change.
         """
         if not self.changed:
             return False
@@ -88,8 +101,8 @@ class PowerFlow:
         part = np.where(np.isin(part, alive), part, DEAD)
         if np.array_equal(part, self._part):
             return False
-        self._part = part
         self._build(part, alive)
+        self._part = part
         return True
 
     def open_branch(self, i: int) -> None:
@@ -101,10 +114,12 @@ class PowerFlow:
             self.islands[island].open_branch(i)
 
     def close_branch(self, i: int) -> None:
-        """Close branch i and rebuild the islands."""
+        """Close branch i; the islands follow with ``update_topology``."""
         self.closed[i] = True
         self.changed = True
-        self._part = np.full(len(self._part), DEAD, dtype=np.int64)
+        island, other = self.bus_island[[self._case.branch_from[i], self._case.branch_to[i]]]
+        if island != DEAD and island == other:
+            self.islands[island].close_branch(i)
 
     def drop_unit(self, i: int) -> None:
         """Take unit i off; the islands follow with ``update_topology``."""
@@ -113,6 +128,21 @@ class PowerFlow:
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].drop_unit(i)
+        self._follow_slack(i)
+
+    def start_unit(self, i: int) -> None:
+        """Put unit i on, in a dead part as its first; the islands follow with ``update_topology``."""
+        self.unit_on[i] = True
+        self.changed = True
+        island = self.bus_island[self._case.unit_bus[i]]
+        if island != DEAD:
+            self.islands[island].add_unit(i)
+        self._follow_slack(i)
+
+    def _follow_slack(self, unit: int) -> None:
+        """An island that loses or gains its chosen slack is built anew."""
+        if self._slack_unit[unit]:
+            self._part[self.bus_island == self.bus_island[self._case.unit_bus[unit]]] = DEAD
 
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
@@ -121,21 +151,34 @@ class PowerFlow:
         self.unit_on &= self.bus_island[case.unit_bus] != island
 
     def _build(self, part: Index, alive: Index) -> None:
-        previous, self.islands = self.voltage, []
+        case, kept = self._case, {}
+        for label in np.unique(self._part[self._part != DEAD]):
+            if np.array_equal(self._part == label, part == label):
+                kept[int(label)] = self.islands[self.bus_island[label]]
         self.bus_island = np.full(len(part), DEAD, dtype=np.int64)
+        self.islands = []
         for position, label in enumerate(alive):
             bus = part == label
             self.bus_island[bus] = position
-            solver = IslandSolver(
-                self._case, self._model, bus, self.closed, self.unit_on, self._participation
-            )
-            if np.abs(previous[bus]).min() > 0.0:
-                solver.voltage = np.where(bus, previous, 0.0j)
-            self.islands.append(solver)
+            self.islands.append(kept.get(int(label)) or self._new_island(bus))
+        self.voltage[self.bus_island == DEAD] = 0.0
         # Units at dead buses cannot run.
-        self.unit_on &= self.bus_island[self._case.unit_bus] != DEAD
+        self.unit_on &= self.bus_island[case.unit_bus] != DEAD
+        self.unit_mw[~self.unit_on] = self.unit_mvar[~self.unit_on] = 0.0
+        self.island_losses_mw = np.zeros(len(self.islands))
 
-    def solve(self, load_mw: Floats, load_mvar: Floats, unit_mw: Floats) -> list[Attempt]:
+    def _new_island(self, bus: Flags) -> IslandSolver:
+        case, share = self._case, self._participation
+        slack = self._slack_unit & self.unit_on & bus[case.unit_bus]
+        if slack.any():
+            share = np.where(slack, share, 0.0)
+        return IslandSolver(
+            case, self._model, self._modes, bus, self.closed, self.unit_on, share, self._solution
+        )
+
+    # Solving
+
+    def solve(self, load_mw: Floats32, load_mvar: Floats32, unit_mw: Floats) -> list[Attempt]:
         """Solve every island for connected demand (d,) and mechanical power (g,).
 
         Returns one attempt per island; where one has no solution ("none") the state of that island is stale
@@ -144,31 +187,26 @@ class PowerFlow:
         attempts = [
             Attempt(i, solver.solve(load_mw, load_mvar, unit_mw)) for i, solver in enumerate(self.islands)
         ]
-        self._collect()
-        return attempts
-
-    def _collect(self) -> None:
         case = self._case
-        self.voltage[:] = 0.0
-        self.unit_mw[:] = 0.0
-        self.unit_mvar[:] = 0.0
-        for solver in self.islands:
-            self.voltage += solver.voltage
-            np.copyto(self.unit_mw, solver.unit_mw, where=solver.unit)
-            np.copyto(self.unit_mvar, solver.unit_mvar, where=solver.unit)
         branch_flows(
             self.voltage, self._admittance, self.closed, case.branch_rating_mva, case.base_mva, self.flows
         )
-        np.multiply(case.bus_gs_mw, np.square(np.abs(self.voltage)), out=self.shunt_mw)
+        bus_state(
+            self.voltage,
+            self.bus_island,
+            case.branch_from,
+            case.bus_gs_mw,
+            self.flows.loss_mw,
+            self.magnitude,
+            self.shunt_mw,
+            self.island_losses_mw,
+        )
+        return attempts
 
-    def island_losses_mw(self) -> Floats:
-        """Branch losses and shunt draw of each island, MW."""
-        n = len(self.islands)
-        losses = np.zeros(n)
-        # Added in place: without weights to count, bincount returns integers.
-        branch = self.bus_island[self._case.branch_from]
-        live = branch != DEAD
-        losses += np.bincount(branch[live], weights=self.flows.loss_mw[live], minlength=n)
-        live_bus = self.bus_island != DEAD
-        losses += np.bincount(self.bus_island[live_bus], weights=self.shunt_mw[live_bus], minlength=n)
-        return losses
+    @property
+    def unit_mode(self) -> Index:
+        """(g,) 0 holds its voltage, 1 or -1 at its upper or lower reactive limit; 0 where off."""
+        mode = np.zeros(len(self.unit_on), dtype=np.int64)
+        for solver in self.islands:
+            mode[solver.unit] = solver.mode[solver.unit]
+        return mode

@@ -23,6 +23,9 @@ CURVES: dict[str, tuple[float, float, float]] = {
 SETTINGS_HZ = 60.0
 """Nominal frequency that the frequencies below are meant for; other networks get them in proportion."""
 
+# From this delay on a frequency setting of units is a slow one, spread over unit_slow_spread_hz.
+SLOW_S = 180.0
+
 
 class ProtectionSettings(Settings, frozen=True):
     """Relay settings, the same for every element.
@@ -34,10 +37,17 @@ class ProtectionSettings(Settings, frozen=True):
     Load shedding on frequency (ERCOT NOGRR247): one block of feeders per stage of ufls_hz after ufls_delay_s.
     On voltage: one block each uvls_delay_s below uvls_pu, at most uvls_max_steps (steps: AC-CFM; threshold
     and delay are assumptions). Unit trips, pairs (limit, seconds): NERC PRC-024-3, Western and Quebec-free
-    tables; units are assumed to trip where the standard stops demanding ride-through. Without delay the
-    over-frequency settings of real units differ, or one load rejection would trip all of them at once: those
-    are assumed to lie evenly over unit_high_spread_hz above the standard's limit, one for each unit with
-    capacity in case order (the standard is a minimum, so later is allowed).
+    tables; units are assumed to trip where the standard stops demanding ride-through. Its high voltages are
+    per unit of the nominal operating voltage, taken as the unit's set-point where that is above 1 pu. Where
+    the standard's limits stand alone, units of the same settings would all trip in the same instant: the
+    instantaneous over-frequency settings are assumed to lie evenly over unit_high_spread_hz above the
+    standard's limit, the settings of 180 s over unit_slow_spread_hz beyond theirs, one for each unit with
+    capacity in case order (the standard is a minimum: a unit may stay longer).
+    Closing of branches, synchronism check (IEEE C37.2 device 25): within one island at most check_angle_deg
+    and check_voltage_pu between the two ends (defaults of a common synchrocheck relay, ABB 670 series: 30
+    degrees, 0.15 pu); between two islands at most synch_slip_hz (IEEE 1547-2018, table 5, above 1.5 MVA) and
+    synch_voltage_pu (IEEE C50.12 and C50.13: 5 %), the phase being taken as matched by the synchroniser; a
+    bus counts as live for closing on to it from live_pu.
     """
 
     overload_curve: str = "iec_extremely_inverse"
@@ -60,7 +70,14 @@ class ProtectionSettings(Settings, frozen=True):
     )
     unit_high_hz: tuple[tuple[float, float], ...] = ((61.7, 0.0), (61.6, 30.0), (60.6, 180.0))
     unit_high_spread_hz: float = 1.0
+    unit_slow_spread_hz: float = 0.5
     unit_low_pu: tuple[tuple[float, float], ...] = ((0.45, 0.15), (0.65, 0.3), (0.75, 2.0), (0.9, 3.0))
+    unit_high_pu: tuple[tuple[float, float], ...] = ((1.2, 0.0), (1.175, 0.2), (1.15, 0.5), (1.1, 1.0))
+    check_angle_deg: float = 30.0
+    check_voltage_pu: float = 0.15
+    synch_slip_hz: float = 0.1
+    synch_voltage_pu: float = 0.05
+    live_pu: float = 0.8
 
     def notes(self) -> tuple[str, ...]:
         """One sentence for each setting that no standard prescribes."""
@@ -70,7 +87,8 @@ class ProtectionSettings(Settings, frozen=True):
             f"rating, time multiplier {self.overload_multiplier:g}; {self.fast_delay_s:g} s above "
             f"{self.fast_pickup:g} of rating.",
             f"Instantaneous over-frequency settings of units are spread from {last_hz:g} to "
-            f"{last_hz + self.unit_high_spread_hz:g} Hz.",
+            f"{last_hz + self.unit_high_spread_hz:g} Hz, those of {SLOW_S:g} s over "
+            f"{self.unit_slow_spread_hz:g} Hz beyond the standard's limit.",
             f"Under-voltage shedding: 5 % every {self.uvls_delay_s:g} s below {self.uvls_pu:g} pu, at most "
             f"{self.uvls_max_steps} times.",
         )
@@ -83,7 +101,19 @@ class ProtectionSettings(Settings, frozen=True):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0.0):
                 raise BadInput(f"protection {name}", value, "a finite number above 0")
-        for name in ("overload_reset_s", "fast_delay_s", "ufls_delay_s", "uvls_pu", "unit_high_spread_hz"):
+        for name in (
+            "overload_reset_s",
+            "fast_delay_s",
+            "ufls_delay_s",
+            "uvls_pu",
+            "unit_high_spread_hz",
+            "unit_slow_spread_hz",
+            "check_angle_deg",
+            "check_voltage_pu",
+            "synch_slip_hz",
+            "synch_voltage_pu",
+            "live_pu",
+        ):
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0.0):
                 raise BadInput(f"protection {name}", value, "a finite number, 0 or more")
@@ -93,7 +123,7 @@ class ProtectionSettings(Settings, frozen=True):
         positive = all(isfinite(hz) and hz > 0.0 for hz in self.ufls_hz)
         if not (falling and positive and len(self.ufls_hz) <= 20):
             raise BadInput("protection ufls_hz", self.ufls_hz, "at most 20 falling frequencies above 0")
-        for name in ("unit_low_hz", "unit_high_hz", "unit_low_pu"):
+        for name in ("unit_low_hz", "unit_high_hz", "unit_low_pu", "unit_high_pu"):
             for limit, delay_s in getattr(self, name):
                 if not (isfinite(limit) and limit > 0.0 and isfinite(delay_s) and delay_s >= 0.0):
                     raise BadInput(f"protection {name}", (limit, delay_s), "a limit above 0, 0 s or more")
@@ -104,8 +134,12 @@ class DynamicsSettings(Settings, frozen=True):
 
     step_s: largest sub-step, at most 0.05; valve_s: governor and valve lag; reheat_s, high_pressure_share:
     turbine (Anderson and Mirheydar 1990, 8 s and 0.3); load_damping_pu: per unit of load per unit of
-    frequency; resolve_s: longest time between two power flows while disturbed; calm_after_s: how long after
-    the last action the grid counts as disturbed.
+    frequency; deadband_hz: of governors, without step (0.036 Hz is the most that NERC's guideline on primary
+    frequency control recommends); resolve_s: longest time between two power flows while disturbed;
+    calm_after_s: how long after the last action the grid counts as disturbed.
+    slack_bus: name of the bus whose units take the power flow's imbalance in the island they are in, "" for
+    all units by stored energy, which is what an instant's imbalance does. q_limits: units that cannot hold
+    their voltage within their reactive limits give the limit instead.
     """
 
     step_s: float = 0.025
@@ -113,8 +147,11 @@ class DynamicsSettings(Settings, frozen=True):
     reheat_s: float = 8.0
     high_pressure_share: float = 0.3
     load_damping_pu: float = 1.0
+    deadband_hz: float = 0.0
     resolve_s: float = 1.0
     calm_after_s: float = 30.0
+    slack_bus: str = ""
+    q_limits: bool = True
 
     def check(self) -> None:
         """Raise BadInput where a value is outside what the kernels can work with."""
@@ -126,7 +163,7 @@ class DynamicsSettings(Settings, frozen=True):
                 raise BadInput(f"dynamics {name}", value, "a finite number above 0")
         if not 0.0 <= self.high_pressure_share <= 1.0:
             raise BadInput("dynamics high_pressure_share", self.high_pressure_share, "0 to 1")
-        for name in ("load_damping_pu", "calm_after_s"):
+        for name in ("load_damping_pu", "deadband_hz", "calm_after_s"):
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0.0):
                 raise BadInput(f"dynamics {name}", value, "a finite number, 0 or more")

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 # Progress counts as complete this close to 1, so that relays meant to trip together do.
@@ -32,6 +33,16 @@ class OverloadSettings(NamedTuple):
     fast_delay_s: float
 
 
+class Stages(NamedTuple):
+    """Definite-time voltage stages (k,): limit_pu, delay_s, is_low (acts below the limit, else at and above
+    it); high_base_pu (m,): per relay, factor on the high limits."""
+
+    limit_pu: Floats
+    delay_s: Floats
+    is_low: Flags
+    high_base_pu: Floats
+
+
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def overload_rate(loading: float, s: OverloadSettings) -> float:
     """Progress towards tripping per second at a constant ``loading`` in pu; negative while resetting."""
@@ -46,16 +57,24 @@ def overload_rate(loading: float, s: OverloadSettings) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def overload_time_to_trip(seen: Floats, progress: Floats, fast_s: Floats, s: OverloadSettings) -> float:
-    """Seconds until the first relay trips if every measured loading ``seen`` (l,) stays; inf for none."""
-    first = np.inf
-    for i in range(len(seen)):
-        rate = overload_rate(seen[i], s)
-        if rate > 0.0:
-            first = min(first, max(0.0, 1.0 - progress[i]) / rate)
+def overload_measure(
+    loading: Floats, gain: Floats, progress: Floats, fast_s: Floats, s: OverloadSettings, seen: Floats
+) -> tuple[float, bool]:
+    """Fill ``seen`` (l,) with the measured loading. Returns the seconds until the first relay trips if it
+    stays, inf for none, and whether any relay is off its rest, so that time has to be counted."""
+    first, moves = np.inf, False
+    for i in range(len(loading)):
+        seen[i] = loading[i] * gain[i]
+        moves = moves or progress[i] > 0.0 or fast_s[i] > 0.0
+        if seen[i] > s.pickup:
+            moves = True
+            rate = overload_rate(seen[i], s)
+            if rate > 0.0:
+                first = min(first, max(0.0, 1.0 - progress[i]) / rate)
         if seen[i] > s.fast_pickup:
+            moves = True
             first = min(first, max(0.0, s.fast_delay_s - fast_s[i]))
-    return first
+    return first, moves
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -81,32 +100,46 @@ def overload_advance(
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def low_time_to_act(seen: Floats, timer_s: Floats, limit: Floats, delay_s: Floats) -> float:
-    """Seconds until the first definite-time under-value relay acts while ``seen`` (m,) stays; inf for none.
-
-    limit, delay_s (stages,); timer_s (m, stages). NaN in ``seen`` is a relay out of service.
-    """
-    first = np.inf
-    for i in range(len(seen)):
-        for j in range(len(limit)):
-            if seen[i] < limit[j]:
-                first = min(first, max(0.0, delay_s[j] - timer_s[i, j]))
-    return first
+def beyond(seen_pu: float, i: int, j: int, s: Stages) -> bool:
+    """Whether relay i sees stage j exceeded: under a low limit, at or over a high one (NERC PRC-024)."""
+    if s.is_low[j]:
+        return bool(seen_pu < s.limit_pu[j])
+    return bool(seen_pu >= s.limit_pu[j] * s.high_base_pu[i])
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def low_advance(
-    seen: Floats, timer_s: Floats, limit: Floats, delay_s: Floats, span_s: float, acts: Flags
-) -> bool:
-    """Count every timer on, back to 0 where the value is fine; True if any acts (in ``acts``)."""
+def voltage_measure(
+    voltage_pu: Floats, bus: Index, in_service: Flags, gain: Floats, timer_s: Floats, s: Stages, seen: Floats
+) -> tuple[float, bool]:
+    """Fill ``seen`` (m,) from the bus voltages (n,), NaN where out of service. Returns the seconds until the
+    first relay acts if they stay, inf for none, and whether any timer has to be counted on or reset."""
+    first, moves = np.inf, False
+    for i in range(len(bus)):
+        if not in_service[i]:
+            seen[i] = np.nan
+            for j in range(len(s.limit_pu)):
+                moves = moves or timer_s[i, j] > 0.0
+            continue
+        seen[i] = voltage_pu[bus[i]] * gain[i]
+        for j in range(len(s.limit_pu)):
+            moves = moves or timer_s[i, j] > 0.0
+            if beyond(seen[i], i, j, s):
+                moves = True
+                first = min(first, max(0.0, s.delay_s[j] - timer_s[i, j]))
+    return first, moves
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def voltage_advance(seen: Floats, timer_s: Floats, s: Stages, span_s: float, acts: Flags) -> bool:
+    """Count every timer on, back to 0 where the voltage is fine; True if any acts (in ``acts``)."""
     any_acts = False
     for i in range(len(seen)):
         acts[i] = False
-        for j in range(len(limit)):
-            if not seen[i] < limit[j]:
+        for j in range(len(s.limit_pu)):
+            if not beyond(seen[i], i, j, s):
                 timer_s[i, j] = 0.0
                 continue
             timer_s[i, j] += span_s
-            if timer_s[i, j] >= delay_s[j] * COMPLETE:
+            if timer_s[i, j] >= s.delay_s[j] * COMPLETE:
                 acts[i] = any_acts = True
     return any_acts

@@ -1,4 +1,4 @@
-"""Overload and under-voltage relays: what they measure, how far they are, when the next one acts."""
+"""Overload and voltage relays: what they measure, how far they are, when the next one acts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from simulator.grid.protection import CURVES, ProtectionSettings
 from simulator.grid.relay_kernels import (
     OverloadSettings,
-    low_advance,
-    low_time_to_act,
+    Stages,
     overload_advance,
-    overload_time_to_trip,
+    overload_measure,
+    voltage_advance,
+    voltage_measure,
 )
 
 Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
@@ -42,17 +44,21 @@ class OverloadRelays:
         self.fast_s = np.zeros(n_branches)
         self.trips = np.zeros(n_branches, dtype=np.bool_)
         self._seen = np.zeros(n_branches)
+        self._moves = False
 
-    def measure(self, loading: Floats) -> None:
-        """Take the true loading (l,) in pu of rating after a power flow."""
-        np.multiply(loading, self.gain, out=self._seen)
-
-    def time_to_trip(self) -> float:
-        """Seconds until the first relay trips at the present currents; inf for none."""
-        return float(overload_time_to_trip(self._seen, self.progress, self.fast_s, self.settings))
+    def measure(self, loading: Floats) -> float:
+        """Take the true loading (l,) in pu of rating after a power flow; returns the seconds until the first
+        relay trips if it stays, inf for none."""
+        first_s, self._moves = overload_measure(
+            loading, self.gain, self.progress, self.fast_s, self.settings, self._seen
+        )
+        return float(first_s)
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present currents; True if any relay trips."""
+        if not self._moves:
+            self.trips.fill(False)
+            return False
         return bool(
             overload_advance(self._seen, self.progress, self.fast_s, span_s, self.settings, self.trips)
         )
@@ -62,32 +68,50 @@ class OverloadRelays:
         self.progress[branch] = self.fast_s[branch] = 0.0
 
 
-class LowRelays:
-    """Definite-time under-voltage relays, one per element (m,) with one or more stages (limit, delay).
+class VoltageRelays:
+    """Definite-time voltage relays, one per element (m,) at ``bus`` (m,), each with low and high stages
+    (limit, delay). high_base_pu (m,): nominal voltage that the high limits are multiples of, 1 if not given.
 
-    gain (m,): measured over true voltage; acts (m,): after ``advance``.
+    gain (m,): measured over true voltage; in_service (m,): a relay out of service rests; acts (m,): after
+    ``advance``.
     """
 
-    def __init__(self, n: int, stages: tuple[tuple[float, float], ...]) -> None:
-        self._limit = np.array([limit for limit, _ in stages])
-        self._delay_s = np.array([delay for _, delay in stages])
-        self.gain = np.ones(n)
-        self.timer_s = np.zeros((n, len(stages)))
-        self.acts = np.zeros(n, dtype=np.bool_)
-        self._seen = np.full(n, np.nan)
+    def __init__(
+        self,
+        bus: Index,
+        low: tuple[tuple[float, float], ...],
+        high: tuple[tuple[float, float], ...] = (),
+        high_base_pu: Floats | None = None,
+    ) -> None:
+        stages = low + high
+        self._stages = Stages(
+            np.array([limit for limit, _ in stages], dtype=np.float64),
+            np.array([delay_s for _, delay_s in stages], dtype=np.float64),
+            np.arange(len(stages)) < len(low),
+            np.ones(len(bus)) if high_base_pu is None else high_base_pu,
+        )
+        self._bus = bus
+        self.gain = np.ones(len(bus))
+        self.in_service = np.ones(len(bus), dtype=np.bool_)
+        self.timer_s = np.zeros((len(bus), len(stages)))
+        self.acts = np.zeros(len(bus), dtype=np.bool_)
+        self._seen = np.full(len(bus), np.nan)
+        self._moves = False
 
-    def measure(self, voltage_pu: Floats, in_service: Flags) -> None:
-        """Take true voltages (m,) after a power flow; a relay out of service rests."""
-        np.multiply(voltage_pu, self.gain, out=self._seen)
-        self._seen[~in_service] = np.nan
-
-    def time_to_act(self) -> float:
-        """Seconds until the first relay acts at the present voltages; inf for none."""
-        return float(low_time_to_act(self._seen, self.timer_s, self._limit, self._delay_s))
+    def measure(self, voltage_pu: Floats) -> float:
+        """Take true bus voltages (n,) after a power flow; returns the seconds until the first relay acts if
+        they stay, inf for none."""
+        first_s, self._moves = voltage_measure(
+            voltage_pu, self._bus, self.in_service, self.gain, self.timer_s, self._stages, self._seen
+        )
+        return float(first_s)
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present voltages; True if any relay acts."""
-        return bool(low_advance(self._seen, self.timer_s, self._limit, self._delay_s, span_s, self.acts))
+        if not self._moves:
+            self.acts.fill(False)
+            return False
+        return bool(voltage_advance(self._seen, self.timer_s, self._stages, span_s, self.acts))
 
     def restart(self, which: Flags) -> None:
         """Start the timers of ``which`` (m,) anew after they acted."""

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.dynamics import FrequencyDynamics
 from simulator.grid.feeders import BLOCKS, Feeders
+from simulator.grid.network_kernels import connected_demand
 from simulator.grid.powerflow import DEAD, PowerFlow
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+
+class Balance(NamedTuple):
+    """Energy per live island and, last, in all dead parts together, MW; each (islands + 1,).
+
+    demand_mw: at nominal frequency; response_mw: what loads draw more for their island's frequency;
+    losses_mw: branches and shunts. demand + response = served + shed exactly; mismatch_mw = generation -
+    served - losses, which is rounding (lightsim2grid keeps powers in float32, 1e-5 MW each).
+    """
+
+    demand_mw: Floats
+    response_mw: Floats
+    shed_mw: Floats
+    served_mw: Floats
+    generation_mw: Floats
+    losses_mw: Floats
+    mismatch_mw: Floats
 
 
 class GridState:
     """Read-only view; n buses, l branches, g units, d loads, in the case's order.
 
-    Arrays may be those in use: copy what is kept beyond the next ``advance``. load_demand_mw (d,): demand at
+    Arrays may be those in use: copy what is kept beyond the next ``advance``. load_demand_mw, load_demand_mvar (d,): demand at
     nominal frequency as set.
     """
 
@@ -27,15 +48,38 @@ class GridState:
         self._load_of_bus = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
         self.feeders = Feeders(case.load_mw)
         self.load_demand_mw: Floats = case.load_mw.copy()
+        self.load_demand_mvar: Floats = case.load_mvar.copy()
+        self._served_mw = np.zeros(len(case.load_mw))
+        self._active = np.zeros(len(case.load_mw), dtype=np.float32)
+        self._reactive = np.zeros(len(case.load_mw), dtype=np.float32)
+
+    def _connect(self) -> None:
+        """Demand behind closed feeders, for the power flow and the swing equation."""
+        dynamics = self._dynamics
+        connected_demand(
+            self.load_demand_mw,
+            self.load_demand_mvar,
+            self.feeders.served_share(),
+            self._case.load_bus,
+            self._flow.bus_island,
+            dynamics.islands.hz,
+            self._case.nominal_hz,
+            dynamics.load_damping,
+            self._served_mw,
+            self._active,
+            self._reactive,
+            dynamics.islands.load_mw,
+        )
 
     @property
     def load_served_mw(self) -> Floats:
         """(d,) what loads draw, their response to frequency included."""
-        factor = self._dynamics.damping_factor(self._flow.bus_island)
-        return np.asarray(self._connected_mw() * factor)
+        return self._served_mw
 
-    def _connected_mw(self) -> Floats:
-        return np.asarray(self.load_demand_mw * self.feeders.served_share())
+    @property
+    def feeders_closed(self) -> Index:
+        """(d,) feeders of each load that are closed, 0 to BLOCKS."""
+        return self.feeders.closed_blocks()
 
     @property
     def load_shed_mw(self) -> Floats:
@@ -53,6 +97,16 @@ class GridState:
         return self._flow.unit_mw
 
     @property
+    def unit_reactive_mvar(self) -> Floats:
+        """(g,) electrical output, reactive."""
+        return self._flow.unit_mvar
+
+    @property
+    def unit_reactive_limit(self) -> Index:
+        """(g,) 1 or -1 where a unit gives its upper or lower reactive limit, else 0."""
+        return self._flow.unit_mode
+
+    @property
     def unit_on(self) -> Flags:
         """(g,) synchronised."""
         return self._flow.unit_on
@@ -60,7 +114,7 @@ class GridState:
     @property
     def bus_voltage_pu(self) -> Floats:
         """(n,) voltage magnitude, 0 where dead."""
-        return np.abs(self._flow.voltage)
+        return self._flow.magnitude
 
     @property
     def bus_energised(self) -> Flags:
@@ -91,7 +145,31 @@ class GridState:
     @property
     def losses_mw(self) -> float:
         """Branch losses and shunt draw of all islands."""
-        return float(self._flow.island_losses_mw().sum())
+        return float(self._flow.island_losses_mw.sum())
+
+    @property
+    def lowest_frequency_hz(self) -> float:
+        """Lowest frequency of any live island in any sub-step so far, at most nominal."""
+        return self._dynamics.lowest_hz
+
+    def balance(self) -> Balance:
+        """Energy balance after the last power flow; see ``Balance``."""
+        case, flow = self._case, self._flow
+        n = len(flow.islands)
+
+        def per_island(bus: Index, values_mw: Floats) -> Floats:
+            island = flow.bus_island[bus]
+            totals = np.zeros(n + 1)
+            np.add.at(totals, np.where(island == DEAD, n, island), values_mw)
+            return totals
+
+        demand = per_island(case.load_bus, self.load_demand_mw)
+        served = per_island(case.load_bus, self.load_served_mw)
+        shed = per_island(case.load_bus, self.load_shed_mw)
+        generation = per_island(case.unit_bus, self.unit_power_mw)
+        losses = np.append(flow.island_losses_mw, 0.0)
+        mismatch = generation - served - losses
+        return Balance(demand, served + shed - demand, shed, served, generation, losses, mismatch)
 
     def feeder_alive(self, bus: str, block: int) -> bool:
         """Whether feeder ``block`` (0, shed first, to BLOCKS - 1) of a load bus has supply.

@@ -12,7 +12,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 
-def move_units(units: dict, hz: list[float], nominal: float, step: float, valve_s, reheat_s, share) -> None:
+def move_units(
+    units: dict, hz: list[float], nominal: float, step: float, valve_s, reheat_s, share, deadband
+) -> None:
     for i, k in enumerate(units["island"]):
         if k < 0:
             units["power"][i] = 0.0
@@ -22,8 +24,13 @@ def move_units(units: dict, hz: list[float], nominal: float, step: float, valve_
         reach = units["ramp"][i] * step
         gap = target - units["reference"][i]
         units["reference"][i] += gap if abs(gap) <= reach else (reach if gap > 0.0 else -reach)
-        wanted = units["reference"][i] - units["droop"][i] * (hz[k] - nominal)
-        wanted = max(low, min(high, wanted))
+        deviation = hz[k] - nominal
+        if abs(deviation) <= deadband:
+            deviation = 0.0
+        else:
+            deviation -= deadband if deviation > 0.0 else -deadband
+        wanted = units["reference"][i] - units["droop"][i] * deviation
+        wanted = max(min(low, units["reference"][i]), min(high, wanted))
         a, b = exp(-step / valve_s), exp(-step / reheat_s)
         units["valve"][i] = a * units["valve"][i] + (1.0 - a) * wanted
         units["reheat"][i] = b * units["reheat"][i] + (1.0 - b) * units["valve"][i]
@@ -39,23 +46,24 @@ def swing(units: dict, islands: dict, n: int, nominal: float, damping: float, st
 
 
 def run_frequency(units, islands, loads, relays, stages, ufls_delay_s, model, n_islands, span, n_steps):
-    """Returns (time passed, loads that act, units that trip).
+    """Returns (time passed, lowest frequency, loads that act, units that trip).
 
     loads: island, gain, stage, timer lists; relays: gain, timer (one list per unit), limits (one list of
     (hz, delay s, is low) per unit). No short cut: every relay looks at every sub-step.
     """
-    nominal, damping, valve_s, reheat_s, share = model
-    step = span / n_steps
+    nominal, damping, valve_s, reheat_s, share, deadband = model
+    step, lowest = span / n_steps, float("inf")
     for n in range(n_steps):
-        move_units(units, islands["hz"], nominal, step, valve_s, reheat_s, share)
+        move_units(units, islands["hz"], nominal, step, valve_s, reheat_s, share, deadband)
         swing(units, islands, n_islands, nominal, damping, step)
+        lowest = min(lowest, *islands["hz"][:n_islands])
         acts = [
             _load_acts(loads, i, islands["hz"], stages, ufls_delay_s, step) for i in range(len(loads["gain"]))
         ]
         trips = [_unit_trips(relays, units, i, islands["hz"], step) for i in range(len(relays["gain"]))]
         if any(acts) or any(trips):
-            return (n + 1) * step, acts, trips
-    return span, [False] * len(loads["gain"]), [False] * len(relays["gain"])
+            return (n + 1) * step, lowest, acts, trips
+    return span, lowest, [False] * len(loads["gain"]), [False] * len(relays["gain"])
 
 
 def _load_acts(loads, i, hz, stages, delay_s, step) -> bool:
@@ -113,3 +121,18 @@ def reheat_step_pu(t_s, step_pu, droop_pu, inertia_s, reheat_s, share, damping_p
     a = np.sqrt((1.0 - 2.0 * tr * zeta * wn + tr**2 * wn**2) / (1.0 - zeta**2))
     phase = np.arctan2(wr * tr, 1.0 - zeta * wn * tr) - np.arctan2(np.sqrt(1.0 - zeta**2), -zeta)
     return r * step_pu / stiff * (1.0 + a * np.exp(-zeta * wn * t_s) * np.sin(wr * t_s + phase))
+
+
+def reheat_extreme_s(droop_pu, inertia_s, reheat_s, share, damping_pu, gain_pu=1.0) -> float:
+    """When the frequency is furthest off: the first zero of the derivative of ``reheat_step_pu``."""
+    r, d, tr = droop_pu, damping_pu, reheat_s
+    stiff = d * r + gain_pu
+    wn = np.sqrt(stiff / (2.0 * inertia_s * r * tr))
+    zeta = (2.0 * inertia_s * r + (d * r + gain_pu * share) * tr) / (2.0 * stiff) * wn
+    wr = wn * np.sqrt(1.0 - zeta**2)
+    return float(np.arctan2(wr * tr, zeta * wn * tr - 1.0) / wr)
+
+
+def steady_pu(step_pu, droop_pu, damping_pu) -> float:
+    """Where droop and damping hold a step of power."""
+    return step_pu / (1.0 / droop_pu + damping_pu)

@@ -67,19 +67,26 @@ class Overload:
         return fast or (m > 1.0 and self.progress > 1.0 - 1e-9)
 
 
-def low_time_to_act(seen: float, timers: list[float], stages: list[tuple[float, float]]) -> float:
-    """Seconds until a definite-time under-voltage relay acts while ``seen`` stays."""
-    if isnan(seen):
-        return inf
-    left = [d - t for t, (limit, d) in zip(timers, stages, strict=True) if seen < limit]
+def voltage_stages(low, high, high_base) -> list[tuple[float, float, bool]]:
+    """(limit, delay, is low) of one voltage relay whose high limits are multiples of ``high_base``."""
+    return [(v, d, True) for v, d in low] + [(v * high_base, d, False) for v, d in high]
+
+
+def _beyond(seen: float, limit: float, is_low: bool) -> bool:
+    return not isnan(seen) and (seen < limit if is_low else seen >= limit)
+
+
+def voltage_time_to_act(seen: float, timers: list[float], stages) -> float:
+    """Seconds until a definite-time voltage relay acts while ``seen`` stays; NaN is out of service."""
+    left = [d - t for t, (v, d, low) in zip(timers, stages, strict=True) if _beyond(seen, v, low)]
     return max(0.0, min(left, default=inf))
 
 
-def low_advance(seen: float, timers: list[float], stages: list[tuple[float, float]], span_s: float):
+def voltage_advance(seen: float, timers: list[float], stages, span_s: float):
     """New timers, and whether the relay acts."""
     after, acts = [], False
-    for timer, (limit, delay_s) in zip(timers, stages, strict=True):
-        low = not isnan(seen) and seen < limit
-        after.append(timer + span_s if low else 0.0)
-        acts = acts or (low and after[-1] > delay_s - 1e-8)
+    for timer, (limit, delay_s, is_low) in zip(timers, stages, strict=True):
+        beyond = _beyond(seen, limit, is_low)
+        after.append(timer + span_s if beyond else 0.0)
+        acts = acts or (beyond and after[-1] > delay_s - 1e-8)
     return after, acts

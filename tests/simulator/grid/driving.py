@@ -9,7 +9,7 @@ import numpy as np
 from simulator.grid.case import GridCase, initial_dispatch, load_case
 from simulator.grid.events import GridEvent
 from simulator.grid.grid import Grid
-from simulator.grid.powerflow import DEAD, PowerFlow
+from simulator.grid.powerflow import DEAD, Attempt, PowerFlow
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 
 # lightsim2grid rounds every load and unit to float32: half a unit in the last place of 1,000 MW is 3e-5 MW.
@@ -22,6 +22,7 @@ NO_RELAYS = ProtectionSettings(
     unit_low_hz=(),
     unit_high_hz=(),
     unit_low_pu=(),
+    unit_high_pu=(),
 )
 
 
@@ -53,8 +54,13 @@ def published_flow(case: GridCase) -> PowerFlow:
 
 def solve_published(flow: PowerFlow, case: GridCase) -> str:
     """Solve it; returns the start that led to a solution, "none" without one."""
-    (attempt,) = flow.solve(case.load_mw, case.load_mvar, case.unit_scheduled_mw)
+    (attempt,) = solve_flow(flow, case, case.unit_scheduled_mw)
     return attempt.start
+
+
+def solve_flow(flow: PowerFlow, case: GridCase, unit_mw: np.ndarray) -> list[Attempt]:
+    """Solve for the case's nominal demand."""
+    return flow.solve(case.load_mw.astype(np.float32), case.load_mvar.astype(np.float32), unit_mw)
 
 
 def apparent_loading(flow: PowerFlow, case: GridCase) -> np.ndarray:
@@ -66,12 +72,13 @@ def apparent_loading(flow: PowerFlow, case: GridCase) -> np.ndarray:
 def check_state(grid: Grid) -> None:
     """Energy balance of every island, bookkeeping of every load, nothing that is not a number."""
     case, flow = grid._case, grid._flow
-    served, losses = grid.load_served_mw, flow.island_losses_mw()
-    assert len(losses) == len(flow.islands)
-    for k in range(len(flow.islands)):
-        loads, units = flow.bus_island[case.load_bus] == k, flow.bus_island[case.unit_bus] == k
-        surplus = grid.unit_power_mw[units].sum() - served[loads].sum() - losses[k]
-        assert abs(surplus) < BALANCE_MW, (k, surplus)
+    served, balance = grid.load_served_mw, grid.balance()
+    assert len(balance.mismatch_mw) == len(flow.islands) + 1
+    assert np.abs(balance.mismatch_mw).max() < BALANCE_MW, balance
+    np.testing.assert_allclose(
+        balance.demand_mw + balance.response_mw, balance.served_mw + balance.shed_mw, atol=1e-9
+    )
+    assert balance.served_mw[-1] == balance.generation_mw[-1] == balance.losses_mw[-1] == 0.0
     dead = flow.bus_island == DEAD
     assert not served[dead[case.load_bus]].any()
     assert not grid.unit_on[dead[case.unit_bus]].any()
@@ -102,8 +109,28 @@ def watched(grid: Grid, check: Callable[[Grid], None] = check_state) -> Grid:
     return grid
 
 
+def restore_randomly(grid: Grid, case: GridCase, rng: np.random.Generator) -> None:
+    """One order of an operator who knows nothing."""
+    load, blocks = int(rng.integers(len(case.load_mw))), int(rng.integers(1, 8))
+    order = rng.integers(4)
+    if order == 0:
+        grid.restore_load(load, blocks)
+    elif order == 1:
+        grid.shed_load(load, blocks)
+    elif order == 2:
+        off = np.flatnonzero(~grid.unit_on)
+        if off.size:
+            grid.start_unit(int(rng.choice(off)))
+    else:
+        on = np.flatnonzero(grid.unit_on)
+        if on.size and rng.random() < 0.2:
+            grid._trip_unit(int(rng.choice(on)), "test")
+            grid._solve()
+
+
 def drive_randomly(case: GridCase, seed: int, steps: int) -> Iterator[tuple[Grid, list[GridEvent]]]:
-    """Random switching, set-points and demand, 4 s a step; a fresh grid after a blackout or 200 steps."""
+    """Random switching, set-points, demand and restoration, 4 s a step; a fresh grid after 200 steps, or some
+    time after a blackout."""
     rng = np.random.default_rng(seed)
     grid = None
     for step in range(steps):
@@ -117,6 +144,8 @@ def drive_randomly(case: GridCase, seed: int, steps: int) -> Iterator[tuple[Grid
                 closed = rng.permutation(np.flatnonzero(~grid.branch_closed))
                 if closed.size:
                     grid.close_branch(int(closed[0]))
+        if rng.random() < 0.3:
+            restore_randomly(grid, case, rng)
         if rng.random() < 0.2:
             factor = rng.uniform(0.4, 1.5) * rng.uniform(0.8, 1.2, len(case.load_mw))
             grid.set_demand(case.load_mw * factor, case.load_mvar * factor)

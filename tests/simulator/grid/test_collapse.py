@@ -6,7 +6,7 @@ import pytest
 from simulator.grid.case import load_case
 from simulator.grid.feeders import BLOCKS
 from simulator.grid.solver import IslandSolver
-from tests.simulator.grid.driving import NO_RELAYS, check_state, only, start, watched
+from tests.simulator.grid.driving import NO_RELAYS, check_state, only, solve_flow, start, watched
 
 
 def overstressed(name, factor, protection=NO_RELAYS):
@@ -71,7 +71,7 @@ def test_relief_that_never_lasts_ends_in_a_blackout(monkeypatch):
     """A solution that ``relieve`` finds and the next power flow does not: the loop must end, and say so."""
     case = load_case("ieee39")
     grid = start(case, as_published=True)
-    monkeypatch.setattr("simulator.grid.grid.relieve", lambda *_: [])
+    monkeypatch.setattr("simulator.grid.solving.relieve", lambda *_: [])
     with monkeypatch.context() as broken:
         broken.setattr(IslandSolver, "solve", never)
         events = grid.advance(4.0)
@@ -132,7 +132,8 @@ def test_a_voltage_of_zero_is_no_solution():
     case = load_case("ieee118")
     grid = start(case, NO_RELAYS, as_published=True)
     solver = grid._flow.islands[0]
-    before = solver.voltage.copy()
+    before = grid._flow.voltage.copy()
     solver._model = ShortCircuit(solver._model, case.bus_index("43"))
-    assert solver.solve(case.load_mw, case.load_mvar, case.unit_scheduled_mw) == "none"
-    assert (solver.voltage == before).all()
+    (attempt,) = solve_flow(grid._flow, case, case.unit_scheduled_mw)
+    assert attempt.start == "none"
+    assert (grid._flow.voltage == before).all()

@@ -1,5 +1,7 @@
 """Frequency against an independent integration, the published closed form and the plain-Python sub-steps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,15 @@ def one_island(case, settings, load_mw, protection=NO_RELAYS):
     power = low + share * (high - low)
     dynamics.settle(power)
     dynamics.regroup(whole, np.ones(len(low), dtype=np.bool_), np.full(n, case.nominal_hz))
-    dynamics.balance(load_mw, np.array([LOSSES_MW]))
+    put_load(dynamics, case, load_mw, np.array([LOSSES_MW]))
     return dynamics, power
+
+
+def put_load(dynamics, case, load_mw, losses_mw):
+    """Connected demand (d,) at nominal frequency, and losses per island."""
+    for k in range(len(losses_mw)):
+        dynamics.islands.load_mw[k] = load_mw[dynamics.loads.island == k].sum()
+    dynamics.take_losses(losses_mw)
 
 
 @pytest.mark.parametrize("name", ["ieee39", "rts24", "ieee118"])
@@ -56,30 +65,114 @@ def test_load_step_against_an_adaptive_integration(name, step):
     np.testing.assert_allclose(found, expected, atol=0.01 * deepest)
 
 
-def test_load_step_against_the_closed_form_of_the_reheat_system():
-    """Without a valve lag and limits the model is that of Anderson and Mirheydar."""
-    case = load_case("ieee39")
-    settings = DynamicsSettings(valve_s=1e-4, load_damping_pu=0.0, step_s=0.005)
-    step_mw = 100.0
-    load_mw = case.load_mw.copy()
-    load_mw[0] += step_mw
-    dynamics, _ = one_island(case, settings, load_mw)
+# Inertia s, droop pu, load damping pu, reheat s, high-pressure share: the paper's example and its neighbours.
+SYSTEMS = [
+    (4.0, 0.05, 1.0, 8.0, 0.3),
+    (4.0, 0.05, 0.0, 8.0, 0.3),
+    (2.5, 0.05, 0.5, 12.0, 0.3),
+    (6.0, 0.04, 1.0, 10.0, 0.25),
+    (4.0, 0.08, 2.0, 6.0, 0.35),
+    (3.0, 0.06, 1.0, 7.0, 0.2),
+]
+
+
+@pytest.mark.parametrize(("inertia_s", "droop_pu", "damping_pu", "reheat_s", "share"), SYSTEMS)
+@pytest.mark.parametrize("step_pu", [-0.02, 0.03])
+def test_load_step_against_the_closed_form_of_the_reheat_system(
+    inertia_s, droop_pu, damping_pu, reheat_s, share, step_pu
+):
+    """Anderson and Mirheydar 1990, with the sub-step that runs use: extreme, its time and the end within 1 %.
+
+    Their model has no valve lag and no limits: the lag is made negligible, the step too small for limits.
+    """
+    published = load_case("ieee39")
+    g = len(published.unit_name)
+    case = replace(published, unit_inertia_s=np.full(g, inertia_s), unit_droop_pu=np.full(g, droop_pu))
     base_mw = case.unit_p_max_mw.sum()
-    t_s = np.arange(0.5, 40.0, 0.5)
-    expected = 60.0 * oracle.reheat_step_pu(
-        t_s,
-        -step_mw / base_mw,
-        0.05,
-        dynamics.participation.sum() / base_mw,
-        settings.reheat_s,
-        settings.high_pressure_share,
-        0.0,
+    settings = DynamicsSettings(
+        valve_s=1e-4, load_damping_pu=damping_pu, reheat_s=reheat_s, high_pressure_share=share
     )
+    load_mw = case.load_mw.copy()
+    load_mw[0] -= step_pu * base_mw
+    dynamics, _ = one_island(case, settings, load_mw)
+    system = (droop_pu, inertia_s, reheat_s, share, damping_pu * load_mw.sum() / base_mw)
+    t_s = np.arange(1, 2401) * settings.step_s
+    expected = 60.0 * oracle.reheat_step_pu(t_s, step_pu, *system)
     found = []
     for _ in t_s:
-        dynamics.run(0.5)
+        dynamics.run(settings.step_s)
         found.append(float(dynamics.islands.hz[0]) - 60.0)
+    extreme, instant = int(np.argmax(np.abs(expected))), int(np.argmax(np.abs(found)))
+    assert found[instant] == pytest.approx(expected[extreme], rel=0.01)
+    assert t_s[instant] == pytest.approx(
+        oracle.reheat_extreme_s(*system), rel=0.01, abs=1.5 * settings.step_s
+    )
+    assert found[-1] == pytest.approx(expected[-1], rel=0.01)
+    assert found[-1] == pytest.approx(60.0 * oracle.steady_pu(step_pu, droop_pu, system[-1]), rel=0.02)
     np.testing.assert_allclose(found, expected, atol=0.01 * np.abs(expected).max())
+    if step_pu < 0.0:
+        assert dynamics.lowest_hz == 60.0 + min(found)
+
+
+def test_two_islands_each_follow_their_own_closed_form():
+    """The same network in two parts, disturbed differently: neither feels the other."""
+    case = load_case("ieee39")
+    g, n = len(case.unit_name), len(case.bus_name)
+    case = replace(case, unit_inertia_s=np.full(g, 4.0))
+    settings = DynamicsSettings(valve_s=1e-4, load_damping_pu=0.0)
+    dynamics, power = one_island(case, settings, case.load_mw)
+    part = np.zeros(n, dtype=np.int64)
+    part[case.unit_bus[5:]] = 1
+    dynamics.regroup(part, np.ones(g, dtype=np.bool_), np.full(n, 60.0))
+    for k, step_mw in enumerate((60.0, -45.0)):
+        own = dynamics.units.island == k
+        dynamics.islands.load_mw[k], dynamics.islands.losses_mw[k] = power[own].sum() + step_mw, 0.0
+    found = []
+    for _ in range(120):
+        dynamics.run(0.25)
+        found.append(dynamics.islands.hz[:2] - 60.0)
+    for k, step_mw in enumerate((60.0, -45.0)):
+        base_mw = case.unit_p_max_mw[dynamics.units.island == k].sum()
+        t_s = 0.25 * np.arange(1, 121)
+        expected = 60.0 * oracle.reheat_step_pu(t_s, -step_mw / base_mw, 0.05, 4.0, 8.0, 0.3, 0.0)
+        np.testing.assert_allclose(np.array(found)[:, k], expected, atol=0.01 * np.abs(expected).max())
+
+
+def test_the_nadir_between_two_power_flows_counts():
+    """The lowest frequency lies within a scan, not at its end."""
+    case = load_case("ieee39")
+    grid = start(case, NO_RELAYS)
+    grid.set_demand(case.load_mw * 1.05, case.load_mvar)
+    ends = []
+    for scan in range(6):
+        grid.advance(20.0 * (scan + 1))
+        ends.append(grid.bus_frequency_hz[0])
+    assert grid.lowest_frequency_hz < min(ends) - 0.05
+    finer = start(case, NO_RELAYS)
+    finer.set_demand(case.load_mw * 1.05, case.load_mvar)
+    seen = []
+    for scan in range(1200):
+        finer.advance(0.1 * (scan + 1))
+        seen.append(finer.bus_frequency_hz[0])
+    assert grid.lowest_frequency_hz == pytest.approx(min(seen), abs=0.02)
+
+
+def test_governors_rest_within_their_deadband():
+    case = load_case("ieee39")
+    settings = DynamicsSettings(load_damping_pu=1.0, deadband_hz=0.036)
+    load_mw = case.load_mw * 1.0004
+    dynamics, power = one_island(case, settings, load_mw)
+    dynamics.run(600.0)
+    deviation_hz = dynamics.islands.hz[0] - 60.0
+    # Damping alone holds a small imbalance: L D df / f0 = dP.
+    assert deviation_hz == pytest.approx(-60.0 * 0.0004 / 1.0004, rel=0.01)
+    np.testing.assert_allclose(dynamics.units.power, power)
+    dynamics, power = one_island(case, settings, case.load_mw * 1.02)
+    dynamics.run(600.0)
+    deviation_hz = dynamics.islands.hz[0] - 60.0
+    droop_mw_per_hz = dynamics.units.droop_mw_per_hz.sum()
+    given_mw = dynamics.units.power.sum() - power.sum()
+    assert given_mw == pytest.approx(-droop_mw_per_hz * (deviation_hz + 0.036), rel=1e-6)
 
 
 def test_grid_settles_where_droop_and_damping_say():
@@ -147,7 +240,7 @@ def as_lists(dynamics, case, protection):
 def test_compiled_sub_steps_equal_the_oracle(seed):
     """Two islands and a dead part, random imbalance and relay gains, ten spans; relays act in most."""
     rng = np.random.default_rng(seed)
-    case, settings = load_case("rts24"), DynamicsSettings()
+    case, settings = load_case("rts24"), DynamicsSettings(deadband_hz=0.036 * (seed % 2))
     protection = ProtectionSettings(
         unit_low_hz=((57.0, 0.0), (59.5, 0.4)), unit_high_hz=((60.8, 0.0), (60.5, 0.5))
     )
@@ -157,17 +250,19 @@ def test_compiled_sub_steps_equal_the_oracle(seed):
     on = rng.random(len(case.unit_name)) < 0.9
     on[[0, -1]] = True
     dynamics.regroup(part, on, np.full(len(part), 60.0))
-    dynamics.balance(case.load_mw * rng.uniform(0.3, 1.7, len(case.load_mw)), np.array([3.0, 1.0]))
-    dynamics.loads.gain[:] = rng.uniform(0.995, 1.005, len(case.load_mw))
-    dynamics.loads.gain[0] = seed % 2  # a relay that measures nothing
-    dynamics.relays.gain[:] = rng.uniform(0.995, 1.005, len(case.unit_name))
+    demand_mw = case.load_mw * rng.uniform(0.3, 1.7, len(case.load_mw))
+    put_load(dynamics, case, demand_mw, np.array([3.0, 1.0]))
+    load_gain = rng.uniform(0.995, 1.005, len(case.load_mw))
+    load_gain[0] = seed % 2  # a relay that measures nothing
+    dynamics.fit(load_gain, rng.uniform(0.995, 1.005, len(case.unit_name)))
     units, islands, loads, relays = as_lists(dynamics, case, protection)
     model = (60.0, 1.0, settings.valve_s, settings.reheat_s, settings.high_pressure_share)
-    acted = 0
+    model = (*model, settings.deadband_hz)
+    acted, deepest = 0, 60.0
     for _ in range(10):
         span = float(rng.uniform(0.2, 1.5))
         steps = int(np.ceil(span / settings.step_s - 1e-9))
-        passed, acts, trips = oracle.run_frequency(
+        passed, lowest, acts, trips = oracle.run_frequency(
             units, islands, loads, relays, protection.ufls_hz, protection.ufls_delay_s, model, 2, span, steps
         )
         assert dynamics.run(span) == pytest.approx(passed, rel=1e-12)
@@ -176,6 +271,8 @@ def test_compiled_sub_steps_equal_the_oracle(seed):
         np.testing.assert_allclose(dynamics.islands.hz[:2], islands["hz"][:2], rtol=1e-11)
         np.testing.assert_allclose(dynamics.units.power, units["power"], rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(dynamics.loads.timer_s, loads["timer"], atol=1e-12)
+        deepest = min(deepest, lowest)
+        assert dynamics.lowest_hz == pytest.approx(deepest, rel=1e-12)
         acted += any(acts) + any(trips)
     assert acted
 

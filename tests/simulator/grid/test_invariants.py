@@ -12,7 +12,9 @@ from tests.simulator.grid.driving import drive_randomly, start, watched
 KINDS = {"switch", "island", "line_trip", "generator_trip", "load_shed", "solver", "voltage_collapse"}
 
 
-@pytest.mark.parametrize(("name", "steps"), [("ieee39", 2000), ("rts24", 2000), ("ieee118", 2000)])
+@pytest.mark.parametrize(
+    ("name", "steps"), [("ieee14", 1500), ("ieee39", 1500), ("rts24", 1500), ("ieee118", 1000)]
+)
 def test_balance_and_bookkeeping_under_random_driving(name, steps):
     """The balance is checked after every power flow by the driver; here is what the events must say."""
     case = load_case(name)
@@ -28,9 +30,11 @@ def test_balance_and_bookkeeping_under_random_driving(name, steps):
             last_s = event.t_s
             if event.kind == "generator_trip":
                 tripped[event.element] += 1
+            elif event.cause == "started":
+                tripped[event.element] -= 1
         off = {case.unit_name[i] for i in np.flatnonzero(~grid.unit_on)}
-        assert set(tripped) == off
-        assert set(tripped.values()) <= {1}
+        assert {unit for unit, times in tripped.items() if times} == off
+        assert set(tripped.values()) <= {0, 1}
         seen.update((event.kind, event.cause) for event in events)
     assert seen["line_trip", "overload"] or name == "rts24"
     for what in (

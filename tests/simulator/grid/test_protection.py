@@ -101,7 +101,7 @@ def test_under_voltage_steps_end_and_the_grid_calms_down():
     assert [event.cause for event in events] == ["uvls"] * 5
     assert [event.t_s for event in events] == pytest.approx([3.0, 6.0, 9.0, 12.0, 15.0])
     assert grid.feeders.closed_blocks()[load] == BLOCKS - 5
-    assert grid._uvls.time_to_act() == np.inf
+    assert grid._relay_s == np.inf
     assert grid.t_s > grid._calm_at_s, "a relay without a step left must not keep the grid disturbed"
 
 
@@ -123,7 +123,7 @@ def test_a_load_that_generates_is_left_connected():
 def test_unit_voltage_trips(seen_pu, delay_s):
     case = load_case("ieee39")
     grid = start(case, only(unit_low_pu=ProtectionSettings().unit_low_pu))
-    grid._unit_low.gain[3] = seen_pu / grid.bus_voltage_pu[case.unit_bus[3]]
+    grid._unit_voltage.gain[3] = seen_pu / grid.bus_voltage_pu[case.unit_bus[3]]
     grid._measure()
     events = run(grid, 3.5, scan_s=0.5)
     if delay_s is None:
@@ -143,9 +143,12 @@ def test_unit_frequency_trips(seen_hz, delay_s):
     case = load_case("ieee39")
     settings = ProtectionSettings()
     grid = start(case, only(unit_low_hz=settings.unit_low_hz, unit_high_hz=settings.unit_high_hz))
-    grid._dynamics.relays.gain[3] = seen_hz / 60.0
+    # The first unit has the standard's own settings, the others' are spread.
+    gain = np.ones(len(case.unit_name))
+    gain[0] = seen_hz / 60.0
+    grid._dynamics.fit(1.0, gain)
     (trip,) = run(grid, delay_s + 1.0)
-    assert (trip.kind, trip.element, trip.cause) == ("generator_trip", case.unit_name[3], "frequency")
+    assert (trip.kind, trip.element, trip.cause) == ("generator_trip", case.unit_name[0], "frequency")
     assert trip.t_s == pytest.approx(max(delay_s, STEP_S), abs=2 * STEP_S)
 
 
@@ -156,8 +159,30 @@ def test_instant_over_frequency_settings_are_spread_in_case_order():
     assert instant[able][0] == 61.7
     assert instant[able][-1] == pytest.approx(62.7)
     np.testing.assert_allclose(np.diff(instant[able]), 1.0 / (able.sum() - 1))
-    assert (np.delete(limits, 5, axis=1) == np.delete(limits, 5, axis=1)[0]).all()
+    assert (limits[:, [0, 1, 2, 3, 6]] == limits[0, [0, 1, 2, 3, 6]]).all()
     assert (unit_limits_hz(case, ProtectionSettings(unit_high_spread_hz=0.0))[:, 5] == 61.7).all()
+
+
+def test_slow_frequency_settings_are_spread_away_from_nominal():
+    case = load_case("ieee118")
+    able = case.unit_p_max_mw > 0.0
+    limits = unit_limits_hz(case, ProtectionSettings())[able]
+    for column, first, last in ((4, 59.4, 58.9), (7, 60.6, 61.1)):
+        assert limits[0, column] == first
+        assert limits[-1, column] == pytest.approx(last)
+        assert np.ptp(np.diff(limits[:, column])) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_slow_offset_trips_units_one_by_one_until_it_ends():
+    """With one setting for all, 0.7 Hz for 180 s would trip every unit in the same instant."""
+    case = load_case("ieee118")
+    for spread_hz, survive in ((0.0, False), (0.5, True)):
+        settings = only(unit_high_hz=((60.6, 180.0),), unit_slow_spread_hz=spread_hz)
+        grid = watched(start(case, settings))
+        grid.set_demand(case.load_mw * 0.6, case.load_mvar * 0.6)
+        events = run(grid, 600.0)
+        assert any(event.kind == "generator_trip" for event in events)
+        assert bool(grid.unit_on[case.unit_p_max_mw > 0.0].any()) is survive
 
 
 @pytest.mark.parametrize(("spread_hz", "survive"), [(0.0, False), (1.0, True)])

@@ -1,0 +1,157 @@
+"""Units within their reactive limits: every state is checked from first principles."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from simulator.grid.case import load_case
+from simulator.grid.powerflow import PowerFlow
+from simulator.grid.protection import DynamicsSettings
+from tests.reference import grid_powerflow as oracle
+from tests.simulator.grid.driving import NO_RELAYS, apparent_loading, solve_flow, start
+
+# Loads and units are float32 in the model: 3e-5 MVA at 1,000 MVA, a few of them at a bus.
+MISMATCH_MVA = 1e-3
+# Width of the band in which a unit at a limit does not yet take up control again, and rounding.
+LIMIT_MVAR, LIMIT_PU = 2e-3, 1.1e-4
+
+
+def limited(case, slack_bus=-1):
+    return PowerFlow(case, case.unit_inertia_s * case.unit_p_max_mw, slack_bus, q_limits=True)
+
+
+def solve_scaled(flow, case, scale):
+    load_mw, load_mvar = (
+        (case.load_mw * scale).astype(np.float32),
+        (case.load_mvar * scale).astype(np.float32),
+    )
+    (attempt,) = flow.solve(load_mw, load_mvar, case.unit_scheduled_mw * scale)
+    assert attempt.start != "none"
+    return load_mw, load_mvar
+
+
+def check(flow, case, load_mw, load_mvar):
+    faults = oracle.limit_faults(case, flow.voltage, flow.unit_on, flow.unit_mvar, LIMIT_MVAR, LIMIT_PU)
+    assert faults == []
+    left = oracle.mismatches_mva(
+        case, flow.voltage, flow.closed, load_mw, load_mvar, flow.unit_mw, flow.unit_mvar
+    )
+    assert np.abs(left).max() < MISMATCH_MVA
+
+
+@pytest.mark.parametrize(
+    ("name", "n_limited"), [("ieee14", 1), ("ieee39", 1), ("rts24", 5), ("ieee118", 9), ("ieee300", 21)]
+)
+def test_published_schedule_within_limits(name, n_limited):
+    case = load_case(name)
+    flow = limited(case)
+    check(flow, case, *solve_scaled(flow, case, 1.0))
+    assert np.count_nonzero(flow.unit_mode) == n_limited
+
+
+@pytest.mark.parametrize("name", ["ieee39", "ieee118"])
+def test_units_leave_their_limits_again(name):
+    """Load falls and rises, each power flow starting from the last: units go to limits and come back."""
+    case = load_case(name)
+    flow, modes = limited(case), []
+    for scale in (1.0, 0.9, 0.7, 0.6, 0.5, 0.6, 0.8, 1.0, 1.05, 1.0):
+        check(flow, case, *solve_scaled(flow, case, scale))
+        modes.append(flow.unit_mode.copy())
+    assert any((now != 0).sum() > (then != 0).sum() for then, now in pairwise(modes))
+    assert any((now != 0).sum() < (then != 0).sum() for then, now in pairwise(modes))
+
+
+def test_the_last_unit_in_control_absorbs_what_charging_gives():
+    """At 0.4 of its load case 39's lines give more than all units may absorb: one goes beyond."""
+    case = load_case("ieee39")
+    flow = limited(case)
+    for scale in (1.0, 0.7, 0.5, 0.4):
+        solve_scaled(flow, case, scale)
+    (holder,) = np.flatnonzero(flow.unit_mode == 0)
+    assert (np.delete(flow.unit_mode, holder) == -1).all()
+    assert flow.unit_mvar[holder] < case.unit_q_min_mvar[holder]
+    assert flow.magnitude[case.unit_bus[holder]] == pytest.approx(case.unit_voltage_pu[holder], abs=1e-6)
+
+
+def test_a_unit_at_its_limit_still_shares_the_imbalance():
+    case = load_case("ieee118")
+    flow = limited(case)
+    solve_scaled(flow, case, 1.0)
+    share = case.unit_inertia_s * case.unit_p_max_mw
+    at_limit = (flow.unit_mode != 0) & (share > 0.0)
+    assert at_limit.any()
+    taken = (flow.unit_mw - case.unit_scheduled_mw) / share.clip(1e-9)
+    np.testing.assert_allclose(taken[share > 0.0], taken[share > 0.0][0], rtol=1e-3)
+
+
+def test_steady_limits_cost_no_further_power_flow():
+    case = load_case("ieee118")
+    flow = limited(case)
+    solve_scaled(flow, case, 1.0)
+    assert (flow.unit_mode != 0).any()
+    model, calls = Counting(flow.islands[0]._model), []
+    flow.islands[0]._model = model
+    for scale in (1.0, 1.0005, 1.001):
+        solve_scaled(flow, case, scale)
+        calls.append(model.solves)
+    assert calls == [1, 2, 3]
+
+
+class Counting:
+    """Counts the power flows of a model."""
+
+    def __init__(self, model):
+        self._model, self.solves = model, 0
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def ac_pf(self, *arguments):
+        self.solves += 1
+        return self._model.ac_pf(*arguments)
+
+
+def test_a_unit_that_trips_and_starts_again_holds_its_voltage():
+    case = load_case("ieee118")
+    flow = limited(case)
+    solve_scaled(flow, case, 1.0)
+    unit = int(np.flatnonzero(flow.unit_mode)[0])
+    flow.drop_unit(unit)
+    flow.update_topology()
+    loads = solve_scaled(flow, case, 1.0)
+    check(flow, case, *loads)
+    assert flow.unit_mw[unit] == flow.unit_mvar[unit] == 0.0
+    flow.start_unit(unit)
+    flow.update_topology()
+    check(flow, case, *solve_scaled(flow, case, 1.0))
+    assert flow.unit_mode[unit] != 0
+
+
+def test_without_limits_the_set_points_hold():
+    case = load_case("ieee118")
+    grid = start(case, NO_RELAYS, DynamicsSettings(q_limits=False), as_published=True)
+    voltage = grid.bus_voltage_pu[case.unit_bus]
+    # Set-points are float32 in the model.
+    np.testing.assert_allclose(voltage, case.unit_voltage_pu, atol=1e-6)
+    assert (grid.unit_reactive_mvar > case.unit_q_max_mvar + 1.0).any()
+    assert not grid.unit_reactive_limit.any()
+
+
+def test_a_chosen_slack_takes_the_whole_imbalance():
+    """The reference table's problem, in the running grid; the part without that unit shares its own."""
+    case = load_case("ieee39")
+    settings = DynamicsSettings(slack_bus="31", q_limits=False)
+    flow = PowerFlow(case, case.unit_inertia_s * case.unit_p_max_mw, case.bus_index("31"))
+    solve_flow(flow, case, case.unit_scheduled_mw)
+    unit = case.unit_index("G31")
+    others = np.arange(len(case.unit_name)) != unit
+    assert flow.unit_mw[unit] == pytest.approx(677.871, rel=1e-4)
+    np.testing.assert_allclose(flow.unit_mw[others], case.unit_scheduled_mw[others], atol=1e-4)
+    grid = start(case, NO_RELAYS, settings, as_published=True)
+    grid.open_branch(case.branch_index("16-19"), "test")
+    grid._trip_unit(unit, "test")
+    grid.advance(4.0)
+    assert len(grid._flow.islands) == 2
+    assert np.abs(grid.balance().mismatch_mw).max() < 5e-3
+    assert apparent_loading(grid._flow, case).max() > 0.0
