@@ -39,7 +39,8 @@ class Balance(NamedTuple):
 class GridState:
     """Read-only view; n buses, l branches, g units, d loads, in the case's order.
 
-    Arrays may be those in use: copy what is kept beyond the next ``advance``. load_demand_mw, load_demand_mvar (d,): demand at
+    Arrays may be those in use: copy what is kept beyond the next ``advance``. load_demand_mw,
+    load_demand_mvar (d,): demand at
     nominal frequency as set.
     """
 
