@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from scenarios.playbooks import ALL_PLAYBOOKS
+from simulator.water import network as water_network
 
 if TYPE_CHECKING:
     from scenarios.attackers.base import Attacker
@@ -68,13 +69,7 @@ GRID_NETWORKS = unique(
     ]
 )
 
-WATER_NETWORKS = unique(
-    [
-        Entry("micropolis", "Micropolis, a virtual city of 5,000: 8 pumps, 1 tower, dry within hours"),
-        Entry("net1", "EPANET example 1: 1 pump, 1 tank, 9 junctions"),
-        Entry("net3", "EPANET example 3: 2 pumps, 3 tanks, 92 junctions"),
-    ]
-)
+WATER_NETWORKS = unique(Entry(name, entry.description) for name, entry in water_network.CATALOGUE.items())
 
 DETECTORS = unique(
     [

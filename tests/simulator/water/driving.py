@@ -35,6 +35,11 @@ def imbalance_m3(water: Water, start_volume_m3: float) -> float:
     return water.supplied_m3 - water.delivered_m3 - water.leaked_m3 - stored - water.tank_overflow_m3
 
 
+def tolerance_m3(water: Water) -> float:
+    """EPANET's: its convergence of flows, and 1e-6 cfs (1e-4 m3/h) in each of a few closed links."""
+    return 1e-4 * (abs(water.supplied_m3) + water.delivered_m3) + 1e-3 * water.t_s / 3600.0
+
+
 def all_pumps(water: Water, alive: bool) -> None:
     """Give or take the electricity of every pump."""
     for pump in range(len(water.layout.pumps)):
