@@ -62,9 +62,11 @@ def _chlorine(project: Any, layout: Layout, plan: QualityPlan) -> None:
 def _contaminant(project: Any, layout: Layout, plan: QualityPlan) -> None:
     en.setqualtype(project, en.CHEM, "Contaminant", "mg/L", "")
     _start_at(project, layout, 0.0)
-    for node in range(len(layout.node_names)):
-        if source_strength(project, node) is not None:
-            en.setnodevalue(project, node + 1, en.SOURCEQUAL, 0.0)
+    for node in range(1, len(layout.node_names) + 1):
+        # Sources are made before the start: EPANET clears the mass of those only that it finds then.
+        en.setnodevalue(project, node, en.SOURCETYPE, en.MASS)
+        en.setnodevalue(project, node, en.SOURCEPAT, 0)
+        en.setnodevalue(project, node, en.SOURCEQUAL, 0.0)
     _bulk_decay(project, layout, 0.0)
     _wall_decay(project, layout, 0.0)
 
@@ -77,20 +79,20 @@ _CONFIGURE: dict[Constituent, Callable[[Any, Layout, QualityPlan], None]] = {
 }
 
 
-def source_strength(project: Any, node: int) -> float | None:
-    """EPANET's quality source at a node (index from 0), None without one."""
-    try:
-        return float(en.getnodevalue(project, node + 1, en.SOURCEQUAL))
-    except Exception:
-        # EPANET's error 240, "nonexistent source", comes as a bare Exception.
-        return None
-
-
 def _carries_chemical(project: Any, layout: Layout) -> bool:
     return any(
-        en.getnodevalue(project, node + 1, en.INITQUAL) > 0.0 or source_strength(project, node) is not None
-        for node in range(len(layout.node_names))
+        en.getnodevalue(project, node, en.INITQUAL) > 0.0 or _has_source(project, node)
+        for node in range(1, len(layout.node_names) + 1)
     )
+
+
+def _has_source(project: Any, node: int) -> bool:
+    try:
+        en.getnodevalue(project, node, en.SOURCEQUAL)
+    except Exception:
+        # EPANET's error 240, "nonexistent source", comes as a bare Exception.
+        return False
+    return True
 
 
 def _start_at(project: Any, layout: Layout, value: float) -> None:

@@ -15,10 +15,11 @@ import numpy as np
 from epanet import toolkit as en
 
 from simulator.water.bulk import BulkReader
-from simulator.water.constituents import QualityPlan, configure, source_strength
+from simulator.water.constituents import QualityPlan, configure
 from simulator.water.layout import Floats, Layout
 
 STEP_S = 60  # mass moves through the network in steps of at most a minute
+STILL_M3H = 0.03  # the solver leaves up to 0.02 in a dry network; nothing is injected into less
 _MG_PER_G = 1000.0
 
 
@@ -43,6 +44,7 @@ class Quality:
         self._flows_changed = True
         self.value: Floats = self._reader.nodes(en.QUALITY)
         self.consumed_g = 0.0
+        self._injection_g_per_min: dict[int, float] = {}
 
     @property
     def mass_balance_ratio(self) -> float:
@@ -52,20 +54,24 @@ class Quality:
     @property
     def injected_g(self) -> float:
         """Mass that injections have added since t = 0."""
-        nodes = [n for n in self._layout.junctions.tolist() if source_strength(self._project, n) is not None]
         # EPANET keeps a mass and multiplies it by 60 on the way out, as if it were a rate per second.
-        masses = [float(en.getnodevalue(self._project, node + 1, en.SOURCEMASS)) / 60.0 for node in nodes]
+        masses = [
+            float(en.getnodevalue(self._project, node + 1, en.SOURCEMASS)) / 60.0
+            for node in self._injection_g_per_min
+        ]
         return sum(masses) / _MG_PER_G
 
     def set_injection(self, node: int, g_per_min: float) -> None:
-        """Add mass at a junction (index from 0) from now on; where no water leaves it, none gets in."""
-        en.setnodevalue(self._project, node + 1, en.SOURCETYPE, en.MASS)
-        en.setnodevalue(self._project, node + 1, en.SOURCEPAT, 0)
-        en.setnodevalue(self._project, node + 1, en.SOURCEQUAL, g_per_min * _MG_PER_G)
+        """Add mass at a junction (index from 0) from the next solution on; into still water none gets."""
+        self._injection_g_per_min[node] = g_per_min
 
-    def flows_changed(self) -> None:
-        """Say that the project holds a new hydraulic solution."""
+    def flows_changed(self, flow_m3h: Floats) -> None:
+        """Say that the project holds a new hydraulic solution, with (links,) flows."""
         self._flows_changed = True
+        for node, g_per_min in self._injection_g_per_min.items():
+            touching = (self._layout.link_from == node) | (self._layout.link_to == node)
+            moves = float(np.abs(flow_m3h[touching]).max(initial=0.0)) > STILL_M3H
+            en.setnodevalue(self._project, node + 1, en.SOURCEQUAL, g_per_min * _MG_PER_G if moves else 0.0)
 
     def advance(self, until_s: float, delivered_m3h: Floats) -> None:
         """Transport along the project's flows to ``until_s`` since t = 0, to the nearest second."""

@@ -180,6 +180,7 @@ class Water(Readings):
         if self._quality is None or not self._quality.contaminant:
             raise BadInput("water.quality", "without contaminant", "contaminant, where one is injected")
         self._quality.set_injection(index, value)
+        self._stale = True
         self._event("injection", node, "contaminant", value, "g/min")
 
     def _junction(self, field: str, node: str) -> int:
@@ -254,7 +255,7 @@ class Water(Readings):
             self._trouble(f"nothing flows: {failure}")
         self.state = derive(self.layout, self._solution, used, dry)
         if self._quality is not None:
-            self._quality.flows_changed()
+            self._quality.flows_changed(self._solution.flow_m3h)
 
     def _solve_twice(self, link_open: Bools, dry: Bools, refill: bool) -> tuple[Solution, Bools]:
         """Solve from the last flows; where that leads nowhere, as it may after a blackout, start flat."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from simulator.water.constituents import QualityPlan
 from simulator.water.controls import read_controls
 from simulator.water.plc import PumpController
 from simulator.water.water import Water, WaterEvent
@@ -24,9 +25,11 @@ def drive(
     return events
 
 
-def controlled(network: str, deadband_m: float = 0.0) -> tuple[Water, PumpController]:
+def controlled(
+    network: str, deadband_m: float = 0.0, quality: QualityPlan | None = None
+) -> tuple[Water, PumpController]:
     """A network and its PLCs, from midnight."""
-    return Water(network), PumpController(read_controls(network, deadband_m))
+    return Water(network, quality=quality), PumpController(read_controls(network, deadband_m))
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:
