@@ -7,6 +7,7 @@ otherwise EPANET would act on true levels and reopen what we close.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 import weakref
@@ -63,6 +64,14 @@ class Solution(NamedTuple):
     converged: bool
 
 
+def still(layout: Layout, requested_m3h: Floats, relative_error: float, converged: bool) -> Solution:
+    """A network in which nothing flows."""
+    nodes, pumps = np.zeros(len(layout.node_names)), np.zeros(len(layout.pumps))
+    flows = np.zeros(len(layout.link_names))
+    head = layout.elevation_m.copy()
+    return Solution(head, nodes, requested_m3h, nodes, flows, pumps, pumps, relative_error, converged)
+
+
 class Engine:
     """An EPANET project behind NumPy arrays. Raises BadInput if the INP cannot be used."""
 
@@ -85,6 +94,8 @@ class Engine:
         self._extra_m3h: dict[int, float] = {}
         self._bases: dict[int, list[float]] = {}
         self._emitters: dict[int, float] = {}
+        # (nodes,) whether water may leave here: a demand, an extra one, an emitter or a leak.
+        self.draws: Bools = (self.layout.base_demand_m3h > 0.0) | (self._reader.nodes(en.EMITTER) > 0.0)
 
     def _configure(self) -> None:
         project = self._project
@@ -134,6 +145,7 @@ class Engine:
         if node not in self._extra_m3h:
             self._own_bases(node)
             en.adddemand(self._project, node + 1, 0.0, CONSTANT, "extra")
+            self.draws[node] = True
         self._extra_m3h[node] = m3h
         self._write_extra()
 
@@ -166,6 +178,7 @@ class Engine:
         unit_per_m = PSI_PER_FOOT / FOOT_M * en.getoption(project, en.SP_GRAVITY) if us else 1.0
         scale = self.layout.flow_to_m3h * math.sqrt(unit_per_m)
         en.setnodevalue(project, node + 1, en.EMITTER, inp + m3h_per_sqrt_m / scale)
+        self.draws[node] = True
         if inp == m3h_per_sqrt_m == 0.0:
             # EPANET goes on counting the last flow of an emitter that is no more; a start clears it.
             self.restart()
@@ -212,6 +225,19 @@ class Engine:
         except Exception as failure:
             raise NoSolutionError(str(failure)) from None
         return self._read()
+
+    def stand_still(self, inp_time_s: float) -> Solution:
+        """What holds where no source feeds anything: demand is asked for, and nothing flows."""
+        project = self._project
+        trials = en.getoption(project, en.TRIALS)
+        en.settimeparam(project, en.HTIME, int(inp_time_s))
+        # One trial is enough for EPANET to look up its patterns; without a source it would use up them all.
+        en.setoption(project, en.TRIALS, 1)
+        with warnings.catch_warnings(action="ignore"), contextlib.suppress(Exception):
+            en.runH(project)
+        en.setoption(project, en.TRIALS, trials)
+        self.restart()
+        return still(self.layout, self._reader.nodes(en.FULLDEMAND, self.layout.flow_to_m3h), 0.0, True)
 
     def _read(self) -> Solution:
         project, reader = self._project, self._reader

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.water.layout import Layout
+from simulator.water.reach import reached
 from streams.errors import BadInput
 
 
@@ -19,16 +20,10 @@ def check_sound(layout: Layout) -> None:
 
 def _check_connected(layout: Layout) -> None:
     """Raises BadInput naming a junction from which no chain of links, open or closed, leads to a source."""
-    reached = np.zeros(len(layout.node_names), dtype=np.bool_)
-    reached[layout.tank_nodes] = reached[layout.reservoirs] = True
-    start, end = layout.link_from, layout.link_to
-    while True:
-        touched = reached[start] | reached[end]
-        before = int(reached.sum())
-        reached[start[touched]] = reached[end[touched]] = True
-        if int(reached.sum()) == before:
-            break
-    lost = np.flatnonzero(~reached)
+    sources = np.zeros(len(layout.node_names), dtype=np.bool_)
+    sources[layout.tank_nodes] = sources[layout.reservoirs] = True
+    every_link = np.ones(len(layout.link_names), dtype=np.bool_)
+    lost = np.flatnonzero(~reached(layout, sources, every_link))
     if len(lost):
         others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         name = layout.node_names[lost[0]]

@@ -64,19 +64,3 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
         leaked_m3h=float(solution.node_net_m3h[layout.junctions].sum()) - total,
         customers_without_pressure=int((pressure[layout.demand_nodes] < SERVICE_PRESSURE_M).sum()),
     )
-
-
-def dead(layout: Layout, last: Solution) -> Solution:
-    """What holds while no solution exists: nothing flows, demand goes on being asked for."""
-    none = np.zeros_like(last.node_net_m3h)
-    return Solution(
-        head_m=layout.elevation_m.copy(),
-        node_net_m3h=none,
-        requested_m3h=last.requested_m3h,
-        delivered_m3h=none,
-        flow_m3h=np.zeros_like(last.flow_m3h),
-        pump_power_kw=np.zeros_like(last.pump_power_kw),
-        pump_efficiency=np.zeros_like(last.pump_power_kw),
-        relative_error=last.relative_error,
-        converged=False,
-    )

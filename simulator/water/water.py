@@ -14,14 +14,14 @@ import numpy as np
 
 from simulator.water.accounts import Accounts
 from simulator.water.constituents import QualityPlan
-from simulator.water.engine import Bools, Engine, NoSolutionError, Solution
+from simulator.water.engine import Bools, Engine, NoSolutionError, Solution, still
 from simulator.water.layout import DAY_S, Floats, Layout
 from simulator.water.network import find_inp
 from simulator.water.orders import LinkOrders
 from simulator.water.quality import Quality
 from simulator.water.readings import Readings
 from simulator.water.sealing import solve_sealed
-from simulator.water.state import State, dead, derive
+from simulator.water.state import State, derive
 from simulator.water.storage import Storage
 from streams.errors import BadInput
 from streams.messages import EventKind
@@ -225,7 +225,7 @@ class Water(Readings):
             self._solve(new_inputs=False, refill=False)
 
     def _carry(self, quality: Quality) -> None:
-        if self._flowing:
+        if self._solution.flow_m3h.any():
             quality.advance(self.t_s, self.state.node_delivered_m3h)
         else:
             quality.wait(self.t_s)
@@ -245,13 +245,13 @@ class Water(Readings):
             self._apply_demands()
         link_open, dry = self._orders.link_open(), self._storage.dry
         self._stale = False
-        self._flowing = True
         try:
             self._solution, used = self._solve_twice(link_open, dry, refill)
             self._trouble("" if self._solution.converged else "not converged")
         except NoSolutionError as failure:
-            self._solution, used = dead(self.layout, self._solution), link_open
-            self._flowing = False
+            last = self._solution
+            self._solution = still(self.layout, last.requested_m3h, last.relative_error, converged=False)
+            used = link_open
             self._trouble(f"nothing flows: {failure}")
         self.state = derive(self.layout, self._solution, used, dry)
         if self._quality is not None:
