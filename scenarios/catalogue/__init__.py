@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from scenarios.playbooks import ALL_PLAYBOOKS
 from simulator.grid.cases.networks import NETWORKS
+from simulator.water import network as water_network
 
 if TYPE_CHECKING:
     from scenarios.attackers.base import Attacker
@@ -61,13 +62,7 @@ SCENARIOS = unique(
 
 GRID_NETWORKS = unique(Entry(network.name, network.description) for network in NETWORKS.values())
 
-WATER_NETWORKS = unique(
-    [
-        Entry("micropolis", "Micropolis, a virtual city of 5,000: 8 pumps, 1 tower, dry within hours"),
-        Entry("net1", "EPANET example 1: 1 pump, 1 tank, 9 junctions"),
-        Entry("net3", "EPANET example 3: 2 pumps, 3 tanks, 92 junctions"),
-    ]
-)
+WATER_NETWORKS = unique(Entry(name, entry.description) for name, entry in water_network.CATALOGUE.items())
 
 DETECTORS = unique(
     [

@@ -137,7 +137,8 @@ def _setting(project: Any, link: int) -> float:
     value = float(en.getlinkvalue(project, link, en.INITSETTING))
     if kind == en.PUMP:
         return value if value > 0.0 else 1.0
-    if kind in (en.CVPIPE, en.PIPE) or value == en.MISSING:
+    # A general purpose valve follows its curve: it opens by status and refuses a setting.
+    if kind in (en.CVPIPE, en.PIPE, en.GPV) or value == en.MISSING:
         return math.nan
     return value
 

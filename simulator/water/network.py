@@ -16,13 +16,42 @@ class Entry(NamedTuple):
     description: str
 
 
+_ASCE = "networks/asce-tf-wdst/"  # the ASCE task force's collection
+
+# Hours to low pressure: more than a tenth of the customers below 20 psi after every pump stops at 08:00.
 CATALOGUE: dict[str, Entry] = {
     "micropolis": Entry(
-        "networks/asce-tf-wdst/MICROPOLIS_v1.inp",
-        "Micropolis, a virtual city of 5,000: 8 pumps, 1 tower, dry 2 to 4 hours after its pumps stop",
+        _ASCE + "MICROPOLIS_v1.inp",
+        "Micropolis, a virtual city of 5,000: 8 pumps, 1 tank, 1,574 junctions; low pressure 3.9 h after its "
+        "pumps stop",
     ),
-    "net1": Entry("networks/asce-tf-wdst/Net1.inp", "EPANET example 1: 1 pump, 1 tank, 9 junctions"),
-    "net3": Entry("networks/asce-tf-wdst/Net3.inp", "EPANET example 3: 2 pumps, 3 tanks, 92 junctions"),
+    "net1": Entry(
+        _ASCE + "Net1.inp",
+        "EPANET example 1: 1 pump, 1 tank, 9 junctions; low pressure 6.3 h after its pump stops",
+    ),
+    "net2": Entry(
+        _ASCE + "Net2.inp", "EPANET example 2: no pump, 1 tank, 35 junctions, fed by a fixed inflow"
+    ),
+    "net3": Entry(
+        _ASCE + "Net3.inp",
+        "EPANET example 3: 2 pumps, 3 tanks, 92 junctions; low pressure 12.3 h after its pumps stop",
+    ),
+    "ky2": Entry(
+        _ASCE + "ky2.inp",
+        "Kentucky 2: 1 pump, 3 tanks, 811 junctions; low pressure 5.7 h after its pump stops",
+    ),
+    "ky4": Entry(
+        _ASCE + "ky4.inp",
+        "Kentucky 4: 2 pumps, 4 tanks, 959 junctions; low pressure 7.2 h after its pumps stop",
+    ),
+    "ky5": Entry(
+        _ASCE + "ky5.inp",
+        "Kentucky 5: 9 pumps, 3 tanks, 420 junctions; low pressure 10.4 h after its pumps stop",
+    ),
+    "l-town": Entry(
+        "networks/L-TOWN.inp",
+        "L-Town, BattLeDIM 2020: 1 pump, 1 tank, 782 junctions, rides through a day by gravity",
+    ),
 }
 
 

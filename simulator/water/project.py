@@ -31,7 +31,7 @@ def open_project(path: Path) -> Any:
 
 def close_project(project: Any) -> None:
     """Free a handle, also one that never opened properly."""
-    for release in (en.closeH, en.close):
+    for release in (en.closeQ, en.closeH, en.close):
         # EPANET refuses to close what was never opened; the handle must be freed all the same.
         with contextlib.suppress(Exception):
             release(project)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from simulator.water.accounts import Accounts, Balance
 from simulator.water.engine import Bools
 from simulator.water.layout import Floats, Layout
+from simulator.water.quality import Quality
 from simulator.water.state import State
 from simulator.water.storage import Storage
 
@@ -14,6 +18,9 @@ class Readings:
     layout: Layout
     state: State
     _storage: Storage
+    _start_volume_m3: Floats
+    _accounts: Accounts
+    _quality: Quality | None
     _node_index: dict[str, int]
     _applied_extra: dict[int, float]
 
@@ -53,6 +60,16 @@ class Readings:
         return self.state.pump_power_kw
 
     @property
+    def pump_efficiency(self) -> Floats:
+        """(pumps,) hydraulic over electric power, 0 to 1, from the INP's curves; 0 for a pump that stands."""
+        return self.state.pump_efficiency
+
+    @property
+    def pump_energy_kwh(self) -> Floats:
+        """(pumps,) electricity used since t = 0."""
+        return self._accounts.pump_energy_kwh.copy()
+
+    @property
     def node_pressure_m(self) -> Floats:
         """(nodes,) gauge pressure, at least 0."""
         return self.state.node_pressure_m
@@ -71,6 +88,60 @@ class Readings:
     def customers_without_pressure(self) -> int:
         """Junctions with demand whose pressure is below 20 psi."""
         return self.state.customers_without_pressure
+
+    @property
+    def node_quality(self) -> Floats:
+        """(nodes,) quality of what leaves each node, in ``UNITS`` of what is followed; NaN if nothing is."""
+        if self._quality is None:
+            return np.full(len(self.layout.node_names), np.nan)
+        return self._quality.value
+
+    @property
+    def quality_balance(self) -> float | None:
+        """Mass that left, reacted or is stored, over mass that came in; None where nothing is followed."""
+        return None if self._quality is None else self._quality.mass_balance_ratio
+
+    @property
+    def contaminant_injected_g(self) -> float | None:
+        """Contaminant that got in since t = 0; None where none is followed."""
+        followed = self._quality is not None and self._quality.contaminant
+        return self._quality.injected_g if self._quality is not None and followed else None
+
+    @property
+    def contaminant_consumed_g(self) -> float | None:
+        """Contaminant that customers drew since t = 0; None where none is followed."""
+        followed = self._quality is not None and self._quality.contaminant
+        return self._quality.consumed_g if self._quality is not None and followed else None
+
+    @property
+    def water_not_delivered_m3(self) -> float:
+        """Asked for by customers (the INP's demands) since t = 0 and not delivered."""
+        return self._accounts.water_not_delivered_m3
+
+    @property
+    def low_pressure_node_hours(self) -> float:
+        """Hours since t = 0 times junctions with demand whose pressure is below 20 psi."""
+        return self._accounts.low_pressure_node_hours
+
+    @property
+    def supplied_m3(self) -> float:
+        """Net from reservoirs and from junctions with an inflow since t = 0."""
+        return self._accounts.supplied_m3
+
+    @property
+    def delivered_m3(self) -> float:
+        """To junctions since t = 0, extra demand included."""
+        return self._accounts.delivered_m3
+
+    @property
+    def leaked_m3(self) -> float:
+        """Through leaks, the INP's emitters and its pipe leakage since t = 0."""
+        return self._accounts.leaked_m3
+
+    def balance_m3(self) -> Balance:
+        """Where all water since t = 0 came from and went."""
+        stored = float((self._storage.volume_m3 - self._start_volume_m3).sum())
+        return self._accounts.balance(stored, self.tank_overflow_m3)
 
     def extra_delivered_m3h(self, node: str) -> float:
         """Extra demand delivered at a junction: its share of what the junction gets. Raises KeyError."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from simulator.water.engine import Bools, Engine, Solution
 from simulator.water.layout import Floats
+from simulator.water.reach import is_fed
 
 REOPEN_HEAD_M = 0.01  # head beyond the empty tank's own at which filling is tried
 NO_FLOW_M3H = 0.01  # less inflow than this is the solver's tolerance
@@ -29,6 +30,8 @@ def solve_sealed(
     usable = link_open.copy()
     for tank in np.flatnonzero(dry).tolist():
         usable[list(layout.tank_links[tank])] = False
+    if dry.any() and not is_fed(layout, link_open, dry, engine.draws):
+        return engine.stand_still(inp_time_s), usable
     solution = _solve(engine, inp_time_s, levels, usable)
     if not refill or not dry.any():
         return solution, usable

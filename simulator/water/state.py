@@ -18,7 +18,9 @@ class State:
 
     Node arrays (nodes,): pressure_m is at least 0, because a pipe that is not full shows no pressure;
     demand_m3h is what is asked for, delivered_m3h what is let out. Tank arrays (tanks,): tank_inflow_m3h,
-    net, + filling. Pump arrays (pumps,). supplied_m3h: net from reservoirs; leaked_m3h: emitters, leakage.
+    net, + filling. Pump arrays (pumps,); efficiency 0 to 1, 0 where the pump stands. supplied_m3h: net from
+    reservoirs and from junctions with an inflow (negative demand); delivered_m3h: to all other junctions;
+    leaked_m3h: through leaks, the INP's emitters and its pipe leakage.
     """
 
     node_pressure_m: Floats
@@ -29,6 +31,7 @@ class State:
     tank_inflow_m3h: Floats
     pump_flow_m3h: Floats
     pump_power_kw: Floats
+    pump_efficiency: Floats
     pump_running: Bools
     supplied_m3h: float
     delivered_m3h: float
@@ -42,7 +45,8 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
     inflow = solution.node_net_m3h[layout.tank_nodes]
     # Closed links leak by the solver's tolerance; an empty tank gives nothing at all.
     inflow = np.where(sealed, np.maximum(inflow, 0.0), inflow)
-    delivered = float(solution.delivered_m3h.sum())
+    total = float(solution.delivered_m3h.sum())
+    delivered = float(np.maximum(solution.delivered_m3h, 0.0).sum())
     running = link_open[layout.pumps]
     return State(
         node_pressure_m=pressure,
@@ -53,24 +57,10 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
         tank_inflow_m3h=inflow,
         pump_flow_m3h=np.where(running, np.maximum(solution.flow_m3h[layout.pumps], 0.0), 0.0),
         pump_power_kw=np.where(running, solution.pump_power_kw, 0.0),
+        pump_efficiency=np.where(running, solution.pump_efficiency, 0.0),
         pump_running=running.copy(),
-        supplied_m3h=-float(solution.node_net_m3h[layout.reservoirs].sum()),
+        supplied_m3h=delivered - total - float(solution.node_net_m3h[layout.reservoirs].sum()),
         delivered_m3h=delivered,
-        leaked_m3h=float(solution.node_net_m3h[layout.junctions].sum()) - delivered,
+        leaked_m3h=float(solution.node_net_m3h[layout.junctions].sum()) - total,
         customers_without_pressure=int((pressure[layout.demand_nodes] < SERVICE_PRESSURE_M).sum()),
-    )
-
-
-def dead(layout: Layout, last: Solution) -> Solution:
-    """What holds while no solution exists: nothing flows, demand goes on being asked for."""
-    none = np.zeros_like(last.node_net_m3h)
-    return Solution(
-        head_m=layout.elevation_m.copy(),
-        node_net_m3h=none,
-        requested_m3h=last.requested_m3h,
-        delivered_m3h=none,
-        flow_m3h=np.zeros_like(last.flow_m3h),
-        pump_power_kw=np.zeros_like(last.pump_power_kw),
-        relative_error=last.relative_error,
-        converged=False,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulator.water.layout import Floats
-from simulator.water.tanks import TankShape, level_m, volume_m3
+from simulator.water.tanks import TankShape, equivalent_area_m2, level_m, volume_m3
 
 # EPANET shuts a tank by itself within 0.15 mm of its lowest level; above this we decide.
 EMPTY_MARGIN_M = 0.001
@@ -32,6 +32,11 @@ class Storage:
         self._reported_empty = self.dry.copy()
         self._reported_full = self.volume_m3 >= self._high
         self.overflow_m3: Floats = np.zeros(len(tanks))
+        # Cylinders, nearly all tanks there are, in one go; only volume curves are looked up one by one.
+        self._curved = [i for i, tank in enumerate(tanks) if len(tank.curve_level_m) > 2]
+        self._base_level_m = np.array([tank.curve_level_m[0] for tank in tanks])
+        self._base_volume_m3 = np.array([tank.curve_volume_m3[0] for tank in tanks])
+        self._area_m2 = np.array([equivalent_area_m2(tank) for tank in tanks])
 
     @property
     def dry(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -42,9 +47,10 @@ class Storage:
     @property
     def level_m(self) -> Floats:
         """(tanks,) level from the bottom."""
-        return np.array(
-            [level_m(tank, volume) for tank, volume in zip(self._tanks, self.volume_m3.tolist(), strict=True)]
-        )
+        level: Floats = self._base_level_m + (self.volume_m3 - self._base_volume_m3) / self._area_m2
+        for i in self._curved:
+            level[i] = level_m(self._tanks[i], float(self.volume_m3[i]))
+        return level
 
     def horizon_s(self, inflow_m3h: Floats) -> float:
         """Seconds until the first tank reaches a limit at (tanks,) net inflows; inf if none does."""

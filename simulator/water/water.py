@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.water.engine import Bools, Engine, NoSolutionError, Solution
+from simulator.water.accounts import Accounts
+from simulator.water.constituents import QualityPlan
+from simulator.water.engine import Bools, Engine, NoSolutionError, Solution, still
 from simulator.water.layout import DAY_S, Floats, Layout
 from simulator.water.network import find_inp
+from simulator.water.orders import LinkOrders
+from simulator.water.quality import Quality
 from simulator.water.readings import Readings
 from simulator.water.sealing import solve_sealed
-from simulator.water.state import State, dead, derive
+from simulator.water.state import State, derive
 from simulator.water.storage import Storage
 from streams.errors import BadInput
 from streams.messages import EventKind
@@ -37,45 +41,51 @@ class WaterEvent(NamedTuple):
 class Water(Readings):
     """A water network under way.
 
-    network: catalogue name or INP path. hydraulic_step_s: more than 0, at most 60.
+    network: catalogue name or INP path. hydraulic_step_s: whole seconds that divide a minute.
     start_clock_s: clock time of t = 0, seconds of the day; the INP's patterns start there, its tanks
-    at their initial levels. Raises BadInput on a network or step that cannot be used.
+    at their initial levels. quality: what the water carries, None for nothing.
+    Raises BadInput on a network, step or quality that cannot be used.
 
     ``Readings`` names what can be read: flows and pressures of the interval that ended at ``t_s``, levels at
-    ``t_s``. Accumulators since t = 0:
-    water_not_delivered_m3: asked for by customers (the INP's demands) and not delivered;
-    low_pressure_node_hours: hours times junctions with demand whose pressure is below 20 psi;
-    supplied_m3: net from reservoirs; delivered_m3: to junctions, extra demand included;
-    leaked_m3: through the INP's emitters. contaminant is None: water quality is not simulated.
+    ``t_s``, and sums since t = 0.
     """
 
-    contaminant: None = None
-
-    def __init__(self, network: str, hydraulic_step_s: float = 60.0, start_clock_s: float = 0.0) -> None:
-        if not 0.0 < hydraulic_step_s <= 60.0:
-            raise BadInput("water.hydraulic_step_s", hydraulic_step_s, "more than 0, at most 60")
+    def __init__(
+        self,
+        network: str,
+        hydraulic_step_s: float = 60.0,
+        start_clock_s: float = 0.0,
+        quality: QualityPlan | None = None,
+    ) -> None:
+        if not (1.0 <= hydraulic_step_s <= 60.0 and 60.0 % hydraulic_step_s == 0.0 == hydraulic_step_s % 1.0):
+            allowed = "whole seconds that divide 60 s: EPANET counts seconds, RTUs report each minute"
+            raise BadInput("water.hydraulic_step_s", hydraulic_step_s, allowed)
         self._engine = Engine(find_inp(network))
         self.layout: Layout = self._engine.layout
         self._step_s = hydraulic_step_s
         self._start_s = (start_clock_s - self.layout.clock_start_s) % DAY_S
         self._storage = Storage(self.layout.tanks, self.layout.tank_initial_m)
-        self._ordered: Bools = self.layout.link_open.copy()
-        self._alive: Bools = np.ones(len(self.layout.pumps), dtype=np.bool_)
+        self._start_volume_m3 = self.tank_volume_m3
+        self._orders = LinkOrders(self.layout)
+        self._accounts = Accounts(len(self.layout.pumps))
         self._factor: float | Floats = 1.0
         self._factor_changed = self._per_node = False
         self._extra_m3h: dict[int, float] = {}
         self._node_index = {name: i for i, name in enumerate(self.layout.node_names)}
         self._link_index = {name: i for i, name in enumerate(self.layout.link_names)}
+        self._is_junction = np.isin(np.arange(len(self.layout.node_names)), self.layout.junctions)
         self._events: list[WaterEvent] = []
         self._troubled = False
         self.t_s = 0.0
-        self.water_not_delivered_m3 = self.low_pressure_node_hours = 0.0
-        self.supplied_m3 = self.delivered_m3 = self.leaked_m3 = 0.0
         try:
+            self._quality = None if quality is None else self._engine.follow(quality, self._start_s)
             self._first_solve()
         except NoSolutionError as failure:
             self.close()
             raise BadInput("water.network", network, f"a network EPANET can solve ({failure})") from None
+        except BadInput:
+            self.close()
+            raise
         # Inputs given before the first advance count from t = 0.
         self._stale, self._solved_k = True, -1
 
@@ -83,34 +93,27 @@ class Water(Readings):
         """Free EPANET's memory; safe to call twice."""
         self._engine.close()
 
-    # Inputs
+    # Orders and demands
 
     def set_pump(self, index: int, on: bool) -> None:
         """Order pump ``index`` (of ``layout.pump_names``) on or off; it runs only while it is supplied."""
-        self._order(int(self.layout.pumps[index]), on)
+        self._stale |= self._orders.order(int(self.layout.pumps[index]), on)
 
     def set_link_open(self, name: str, is_open: bool) -> None:
         """Open or close a link by name, as a motor valve would. Raises KeyError."""
-        self._order(self._link_index[name], is_open)
-
-    def _order(self, link: int, is_open: bool) -> None:
-        if bool(self._ordered[link]) != is_open:
-            self._ordered[link] = is_open
-            self._stale = True
+        self._stale |= self._orders.order(self._link_index[name], is_open)
 
     def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0) -> None:
         """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too.
 
         at_s: when it changed; the network goes on to there first if it is behind.
         """
-        if bool(self._alive[index]) == alive:
+        if bool(self._orders.alive[index]) == alive:
             return
         self._run(at_s)
-        self._alive[index] = alive
+        self._orders.alive[index] = alive
         self._stale = True
-        flow = float(self.pump_flow_m3h[index])
-        kind: EventKind = "pump_back" if alive else "pump_lost"
-        self._event(kind, self.layout.pump_names[index], "supply", flow, "m3/h")
+        self._pump_event("pump_back" if alive else "pump_lost", index, "supply")
 
     def set_demand_factor(self, factor: float | Floats) -> None:
         """Scale the INP's demands by one number or by (nodes,) numbers, from the next hydraulic step on.
@@ -126,12 +129,65 @@ class Water(Readings):
 
         Raises BadInput if the node is no junction, ValueError if the demand is negative or not finite.
         """
+        index = self._junction("water.cooling_node", node)
+        self._extra_m3h[index] = _at_least_0("extra demand", m3h)
+
+    # Failures; each acts at once and is an event
+
+    def set_leak(self, node: str, coefficient_m3h_per_sqrt_m: float) -> None:
+        """Let a junction leak coefficient times sqrt(pressure in m), beside the INP's own; 0 mends it.
+
+        Raises BadInput if the node is no junction or the INP's emitters follow another law, ValueError
+        for a coefficient that is negative or not finite.
+        """
+        index = self._junction("leak node", node)
+        value = _at_least_0("leak coefficient", coefficient_m3h_per_sqrt_m)
+        self._engine.set_leak(index, value)
+        self._stale = True
+        self._event("burst" if value > 0.0 else "repair", node, "pipe", value, "m3/h/m^0.5")
+
+    def set_pump_failed(self, pump: str, failed: bool) -> None:
+        """Break a pump or mend it; broken it does not run, whatever is ordered. Raises BadInput."""
+        if pump not in self.layout.pump_names:
+            raise BadInput("pump", pump, ", ".join(self.layout.pump_names))
+        index = self.layout.pump_names.index(pump)
+        if bool(self._orders.failed[index]) != failed:
+            self._orders.failed[index] = failed
+            self._stale = True
+            self._pump_event("pump_failed" if failed else "pump_mended", index, "breakdown")
+
+    def set_stuck(self, link: str, stuck: bool) -> None:
+        """Let a pump's switch or a valve ignore orders, or heed the next one again. Raises BadInput.
+
+        A stuck pump that loses its supply stops all the same.
+        """
+        if link not in self._link_index:
+            raise BadInput("link", link, f"a link of {self.layout.path.name}")
+        index = self._link_index[link]
+        if bool(self._orders.stuck[index]) != stuck:
+            self._orders.stuck[index] = stuck
+            is_open = float(self._orders.link_open()[index])
+            self._event("stuck" if stuck else "freed", link, "actuator", is_open, "open")
+
+    def set_injection(self, node: str, mass_g_per_min: float) -> None:
+        """Put a contaminant in at a junction, from now on, 0 to end it; where no water leaves, none gets in.
+
+        Raises BadInput if the node is no junction or no contaminant is followed, ValueError for a mass that
+        is negative or not finite.
+        """
+        index = self._junction("injection node", node)
+        value = _at_least_0("injection", mass_g_per_min)
+        if self._quality is None or not self._quality.contaminant:
+            raise BadInput("water.quality", "without contaminant", "contaminant, where one is injected")
+        self._quality.set_injection(index, value)
+        self._stale = True
+        self._event("injection", node, "contaminant", value, "g/min")
+
+    def _junction(self, field: str, node: str) -> int:
         index = self._node_index.get(node, -1)
-        if index not in self.layout.junctions:
-            raise BadInput("water.cooling_node", node, f"a junction of {self.layout.path.name}")
-        if not (math.isfinite(m3h) and m3h >= 0.0):
-            raise ValueError(f"extra demand: {m3h!r} is not allowed; allowed: finite, at least 0")
-        self._extra_m3h[index] = m3h
+        if index < 0 or not self._is_junction[index]:
+            raise BadInput(field, node, f"a junction of {self.layout.path.name}")
+        return index
 
     # Time
 
@@ -156,8 +212,10 @@ class Water(Readings):
         horizon_s = self._storage.horizon_s(inflow)
         seconds = min(end_s - self.t_s, horizon_s)
         emptied, filled = self._storage.move(inflow, seconds)
-        self._count(seconds / 3600.0)
+        self._accounts.add(self.state, self._applied_extra, seconds / 3600.0)
         self.t_s = end_s if seconds >= end_s - self.t_s else self.t_s + seconds
+        if self._quality is not None:
+            self._carry(self._quality)
         for tank in emptied:
             self._tank_event("tank_empty", tank)
         for tank in filled:
@@ -166,24 +224,17 @@ class Water(Readings):
             # Refilling waits for the next step: two small tanks feeding each other would never end.
             self._solve(new_inputs=False, refill=False)
 
-    def _count(self, hours: float) -> None:
-        state = self.state
-        missing = np.maximum(state.node_demand_m3h - state.node_delivered_m3h, 0.0)
-        for node, extra in self._applied_extra.items():
-            asked = state.node_demand_m3h[node]
-            missing[node] *= 1.0 - min(extra / asked, 1.0) if asked > 0.0 else 0.0
-        self.water_not_delivered_m3 += float(missing.sum()) * hours
-        self.low_pressure_node_hours += state.customers_without_pressure * hours
-        self.supplied_m3 += state.supplied_m3h * hours
-        self.delivered_m3 += state.delivered_m3h * hours
-        self.leaked_m3 += state.leaked_m3h * hours
+    def _carry(self, quality: Quality) -> None:
+        if self._solution.flow_m3h.any():
+            quality.advance(self.t_s, self.state.node_delivered_m3h)
+        else:
+            quality.wait(self.t_s)
 
     # Solving
 
     def _first_solve(self) -> None:
         self._applied_extra: dict[int, float] = {}
-        link_open = self._link_open()
-        dry = self._storage.dry
+        link_open, dry = self._orders.link_open(), self._storage.dry
         self._solution, used = solve_sealed(
             self._engine, self._start_s, self._storage.level_m, link_open, dry, refill=True
         )
@@ -192,15 +243,19 @@ class Water(Readings):
     def _solve(self, new_inputs: bool, refill: bool) -> None:
         if new_inputs:
             self._apply_demands()
-        link_open, dry = self._link_open(), self._storage.dry
+        link_open, dry = self._orders.link_open(), self._storage.dry
         self._stale = False
         try:
             self._solution, used = self._solve_twice(link_open, dry, refill)
             self._trouble("" if self._solution.converged else "not converged")
         except NoSolutionError as failure:
-            self._solution, used = dead(self.layout, self._solution), link_open
+            last = self._solution
+            self._solution = still(self.layout, last.requested_m3h, last.relative_error, converged=False)
+            used = link_open
             self._trouble(f"nothing flows: {failure}")
         self.state = derive(self.layout, self._solution, used, dry)
+        if self._quality is not None:
+            self._quality.flows_changed(self._solution.flow_m3h)
 
     def _solve_twice(self, link_open: Bools, dry: Bools, refill: bool) -> tuple[Solution, Bools]:
         """Solve from the last flows; where that leads nowhere, as it may after a blackout, start flat."""
@@ -235,11 +290,6 @@ class Water(Readings):
                 self._engine.set_extra_demand(node, m3h)
                 self._applied_extra[node] = m3h
 
-    def _link_open(self) -> Bools:
-        result = self._ordered.copy()
-        result[self.layout.pumps] &= self._alive
-        return result
-
     def _trouble(self, cause: str) -> None:
         """Report the solver once when its trouble begins, not at every step of it."""
         if cause and not self._troubled:
@@ -247,9 +297,18 @@ class Water(Readings):
             self._event("solver", name, cause, self._solution.relative_error, "relative flow change")
         self._troubled = bool(cause)
 
+    def _pump_event(self, kind: EventKind, pump: int, cause: str) -> None:
+        self._event(kind, self.layout.pump_names[pump], cause, float(self.pump_flow_m3h[pump]), "m3/h")
+
     def _tank_event(self, kind: EventKind, tank: int) -> None:
         level = float(self._storage.level_m[tank])
         self._event(kind, self.layout.tank_names[tank], "level", level, "m")
 
     def _event(self, kind: EventKind, element: str, cause: str, value: float, unit: str) -> None:
         self._events.append(WaterEvent(self.t_s, kind, element, cause, value, unit))
+
+
+def _at_least_0(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0.0):
+        raise ValueError(f"{name}: {value!r} is not allowed; allowed: finite, at least 0")
+    return value

@@ -183,7 +183,7 @@ def test_pumps_stop_when_their_feeder_is_shed(plant):
     assert twin.water.pump_running.any()
     twin.grid.feeder_alive = lambda bus, block: False
     twin.advance([], 16.0)
-    assert not (twin.water.pump_running & twin.water._alive).any()
+    assert not (twin.water.pump_running & twin.water._orders.alive).any()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from simulator.water.constituents import QualityPlan
 from simulator.water.controls import read_controls
 from simulator.water.plc import PumpController
 from simulator.water.water import Water, WaterEvent
@@ -24,15 +25,22 @@ def drive(
     return events
 
 
-def controlled(network: str, deadband_m: float = 0.0) -> tuple[Water, PumpController]:
+def controlled(
+    network: str, deadband_m: float = 0.0, quality: QualityPlan | None = None
+) -> tuple[Water, PumpController]:
     """A network and its PLCs, from midnight."""
-    return Water(network), PumpController(read_controls(network, deadband_m))
+    return Water(network, quality=quality), PumpController(read_controls(network, deadband_m))
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:
     """Supplied less delivered, leaked, stored and spilled since t = 0."""
     stored = float(water.tank_volume_m3.sum()) - start_volume_m3
     return water.supplied_m3 - water.delivered_m3 - water.leaked_m3 - stored - water.tank_overflow_m3
+
+
+def tolerance_m3(water: Water) -> float:
+    """EPANET's: its convergence of flows, and 1e-6 cfs (1e-4 m3/h) in each of a few closed links."""
+    return 1e-4 * (abs(water.supplied_m3) + water.delivered_m3) + 1e-3 * water.t_s / 3600.0
 
 
 def all_pumps(water: Water, alive: bool) -> None:

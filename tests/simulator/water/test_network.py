@@ -68,7 +68,70 @@ def test_a_folder_is_no_network(tmp_path: Path):
         Water(str(tmp_path))
 
 
-@pytest.mark.parametrize("step_s", [0.0, -1.0, 61.0, float("nan")])
-def test_hydraulic_step_has_limits(step_s):
-    with pytest.raises(BadInput, match="hydraulic_step_s"):
+@pytest.mark.parametrize("step_s", [0.0, -1.0, 61.0, float("nan"), float("inf"), 0.5, 7.0, 7.5, 45.0, 120.0])
+def test_a_hydraulic_step_that_does_not_divide_a_minute_is_refused(step_s):
+    with pytest.raises(BadInput, match=r"hydraulic_step_s.*divide 60 s"):
         Water("net1", hydraulic_step_s=step_s)
+
+
+@pytest.mark.parametrize("step_s", [1.0, 4.0, 5.0, 12.0, 30.0, 60.0])
+def test_hydraulic_steps_that_divide_a_minute_run(step_s):
+    water = Water("net1", hydraulic_step_s=step_s)
+    water.advance(120.0)
+    assert water.t_s == 120.0
+
+
+NETWORK = """
+[JUNCTIONS]
+ A  0  1
+ B  0  1
+ C  0  1
+ D  0  {demand}
+[RESERVOIRS]
+ R  50
+[TANKS]
+ T  20  3  {low}  {high}  10  0
+[PIPES]
+ P1  R  A  100  300  100
+ P2  A  B  100  300  100
+ P3  T  A  100  300  100
+ P4  C  D  100  300  100
+{join}
+[OPTIONS]
+ UNITS    LPS
+ HEADLOSS {headloss}
+[END]
+"""
+GOOD = {"demand": "1", "low": "1", "high": "5", "join": " P5 B C 100 300 100 0 Closed", "headloss": "H-W"}
+
+
+def written(folder, **changes):
+    inp = folder / "network.inp"
+    inp.write_text(NETWORK.format(**(GOOD | changes)))
+    return str(inp)
+
+
+def test_a_closed_pipe_connects_for_it_may_be_opened(tmp_path):
+    Water(written(tmp_path)).close()
+
+
+@pytest.mark.parametrize("demand", ["1", "0"])
+def test_junctions_without_a_source_are_named(tmp_path, demand):
+    with pytest.raises(BadInput, match=r"junctions all reach a tank or reservoir \(junction C and 1 more"):
+        Water(written(tmp_path, join="", demand=demand))
+
+
+def test_a_junction_without_any_link_is_named(tmp_path):
+    inp = written(tmp_path, join=GOOD["join"] + "\n[JUNCTIONS]\n E  0  1")
+    with pytest.raises(BadInput, match=r"unconnected node with ID:  E"):
+        Water(inp)
+
+
+def test_a_tank_without_a_range_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"tanks have a range \(tank T: 3 m"):
+        Water(written(tmp_path, low="3", high="3"))
+
+
+def test_a_headloss_formula_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"network.inp.*invalid option value X-Y"):
+        Water(written(tmp_path, headloss="X-Y"))

@@ -4,13 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.water.engine import NoSolutionError
-from simulator.water.network import CATALOGUE
 from simulator.water.water import Water
 from streams.errors import BadInput
-from tests.simulator.water.driving import all_pumps, controlled, drive, imbalance_m3
+from tests.simulator.water.driving import all_pumps, controlled, drive, imbalance_m3, tolerance_m3
+
+NETWORKS = ("micropolis", "net1", "net3")
 
 
-@pytest.mark.parametrize("network", CATALOGUE)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_without_pumps_customers_get_what_storage_loses(network):
     water = Water(network)
     before = water.tank_volume_m3
@@ -240,7 +241,7 @@ SWITCHES = st.lists(
 )
 
 
-@pytest.mark.parametrize("network", CATALOGUE)
+@pytest.mark.parametrize("network", NETWORKS)
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(switches=SWITCHES)
 def test_water_is_conserved_whatever_pumps_do(network, switches):
@@ -255,7 +256,6 @@ def test_water_is_conserved_whatever_pumps_do(network, switches):
         water.advance(water.t_s + pause_s)
         assert (water.tank_level_m >= layout.tank_level_min_m - 1e-9).all()
         assert (water.tank_level_m <= layout.tank_level_max_m + 1e-9).all()
-    throughput = abs(water.supplied_m3) + water.delivered_m3 + 1.0
-    assert abs(imbalance_m3(water, before)) < 1e-4 * throughput
+    assert abs(imbalance_m3(water, before)) < tolerance_m3(water)
     assert water.water_not_delivered_m3 >= 0.0
     water.close()

@@ -1,0 +1,25 @@
+"""INP files that the catalogue does not name: from the development extra, or recorded data by folder."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+_DATA = Path(os.environ.get("BREAKWATER_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
+
+
+def inp(name: str) -> str:
+    """A catalogue name as it is; "net6" and "ctown" as paths; skips where the file is not installed."""
+    if name == "ctown":
+        path = _DATA / "ctown.inp"
+    elif name == "net6":
+        spec = importlib.util.find_spec("wntr")
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
+        path = Path(spec.submodule_search_locations[0]) / "library" / "networks" / "Net6.inp"
+    else:
+        return name
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not here")
+    return str(path)
