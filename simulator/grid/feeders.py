@@ -59,6 +59,16 @@ class Feeders:
         self._opened[CAUSES.index(cause), loads] = 0
         self._count()
 
+    def close(self, load: int, blocks: int) -> int:
+        """Close up to ``blocks`` feeders of one load, whatever opened them; returns how many."""
+        left = blocks
+        for cause in range(len(CAUSES)):
+            count = min(left, int(self._opened[cause, load]))
+            self._opened[cause, load] -= count
+            left -= count
+        self._count()
+        return blocks - left
+
     def shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
         """Open up to ``blocks`` feeders at each of ``loads`` (positions); returns how many opened at each."""
         count = np.minimum(blocks, self.closed_blocks()[loads])

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 MAX_RELIEFS = 20
+SYNCHRONISM_HZ = 0.1
 SETTLE_ROUNDS = 4
 # A remainder of time below this would be a power flow of its own for nothing.
 SAME_INSTANT_S = 1e-9
@@ -112,14 +113,45 @@ class Grid(GridState):
             self._flow.open_branch(branch)
             self._switched(branch, cause, closed=False)
 
-    def close_branch(self, branch: int) -> None:
+    def close_branch(self, branch: int, cause: str = "closed") -> str:
         """Close a branch, now; islands on its two sides meet at their inertia-weighted mean frequency.
 
-        Loads that went dead with their part come back; what relays shed stays open.
+        Loads that went dead with their part come back; what relays shed stays open. Returns "" or why not.
         """
-        if not self._flow.closed[branch]:
-            self._flow.close_branch(branch)
-            self._switched(branch, "closed", closed=True)
+        if self._flow.closed[branch]:
+            return ""
+        sides = self._flow.bus_island[[self._case.branch_from[branch], self._case.branch_to[branch]]]
+        if (sides != DEAD).all() and sides[0] != sides[1]:
+            hz = self._dynamics.islands.hz[sides]
+            if abs(hz[0] - hz[1]) > SYNCHRONISM_HZ:
+                return "not synchronised"
+        self._flow.close_branch(branch)
+        self._switched(branch, cause, closed=True)
+        return ""
+
+    def start_unit(self, unit: int) -> str:
+        """Synchronise a unit, now, at no load; returns "" or why not."""
+        if self._flow.unit_on[unit]:
+            return ""
+        if self._flow.bus_island[self._case.unit_bus[unit]] == DEAD:
+            return "bus is dead"
+        self._flow.start_unit(unit)
+        self._disturbed()
+        self._solve()
+        return ""
+
+    def restore_load(self, load: int, blocks: int) -> int:
+        """Close up to ``blocks`` feeders of a load; returns how many."""
+        closed = self.feeders.close(load, blocks)
+        self._disturbed()
+        return closed
+
+    def shed_load(self, load: int, blocks: int) -> int:
+        """Open up to ``blocks`` feeders of a load by order; returns how many."""
+        before = int(self.feeders.closed_blocks()[load])
+        self._shed(np.array([load]), blocks, "planned")
+        self._disturbed()
+        return before - int(self.feeders.closed_blocks()[load])
 
     def _switched(self, branch: int, cause: str, closed: bool) -> None:
         self._overload.reset(branch)

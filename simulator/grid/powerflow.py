@@ -114,6 +114,12 @@ class PowerFlow:
         if island != DEAD:
             self.islands[island].drop_unit(i)
 
+    def start_unit(self, i: int) -> None:
+        """Synchronise unit i and rebuild the islands."""
+        self.unit_on[i] = True
+        self.changed = True
+        self._part = np.full(len(self._part), DEAD, dtype=np.int64)
+
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
         case = self._case

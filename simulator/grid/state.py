@@ -89,6 +89,11 @@ class GridState:
         return self._flow.closed
 
     @property
+    def feeders_closed(self) -> NDArray[np.int64]:
+        """(d,) feeders with supply, 0 to BLOCKS."""
+        return self.feeders.closed_blocks()
+
+    @property
     def losses_mw(self) -> float:
         """Branch losses and shunt draw of all islands."""
         return float(self._flow.island_losses_mw().sum())
