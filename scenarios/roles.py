@@ -105,7 +105,6 @@ ROLE_NAMES = tuple(name for name in _ROLES if name not in {n for own in COMPANIO
 """Roles that can be served as a process."""
 
 
-
 def roles_of(plan: ArmPlan) -> list[str]:
     """Names of the roles that take part, in order."""
     arm = ARMS[plan.arm]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.control.dc_model import build_dc_model, bus_index
-from simulator.control.orders import restoration_orders
 from simulator.control.dispatch import Dispatch, DispatchCase, spread_losses
+from simulator.control.orders import restoration_orders
 from simulator.draws import Draws
 from simulator.grid.case import GridCase
 from simulator.grid.feeders import BLOCKS

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.control.scan_kernels import participate
+
 Floats = NDArray[np.float64]
 
 INTEGRAL_GAIN_PER_S = 0.02
@@ -72,19 +74,8 @@ class Agc:
             self.integral_mw += INTEGRAL_GAIN_PER_S * step_s * error_mw
             self.integral_mw = min(max(self.integral_mw, -self._limit_mw), self._limit_mw)
         regulation = self.integral_mw + PROPORTIONAL_GAIN * error_mw
-        share = self._participation(base_mw, high, regulation)
-        return np.asarray(np.clip(base_mw + share * regulation, 0.0, high))
+        return np.asarray(participate(base_mw, high, self._reach, self._by_headroom, regulation))
 
     def absorb(self, base_mw: Floats, new_base_mw: Floats) -> None:
         """A redispatch has taken over ``new - base``; regulate only what is left."""
         self.integral_mw -= float((new_base_mw - base_mw).sum())
-
-    def _participation(self, base_mw: Floats, high: Floats, regulation_mw: float) -> Floats:
-        """Participation factors (u,), which add to 1 where any unit can move."""
-        if self._by_headroom:
-            room = high - base_mw if regulation_mw > 0.0 else np.minimum(base_mw, high)
-            weight = np.minimum(np.maximum(room, 0.0), self._reach)
-        else:
-            weight = high
-        total = float(weight.sum())
-        return weight / total if total > 0.0 else np.zeros_like(base_mw)

@@ -6,7 +6,6 @@ dispatch makes of it, reached by a ramp, as one market clears for all areas.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from simulator.control.agc import Agc
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import PERIOD_S
+from simulator.control.scan_kernels import finite_median
 from simulator.settings import ControlSettings
 from streams.plant_model import PlantModel
 
@@ -96,16 +96,18 @@ class Areas:
 
     def correct(self, base_mw: Floats, capacity_mw: Floats, step_s: float) -> Floats:
         """Set-points (u,) MW."""
-        frequency = self._received.take(self._frequency_slots, missing=np.nan)
-        frequency[frequency <= self._frequency_low] = np.nan  # a dead bus reads the end of the range
+        # A dead bus reads the lower end of the range.
+        frequency, low = self._received.values[self._frequency_slots], self._frequency_low
         whole = len(self._zones) == 1
         if whole:
-            return self._zones[0].agc.correct(base_mw, median(frequency), step_s, 0.0, capacity_mw)
+            return self._zones[0].agc.correct(
+                base_mw, finite_median(frequency, low), step_s, 0.0, capacity_mw
+            )
         self._ramp_schedule(step_s)
         power = base_mw.copy()
         for zone in self._zones:
             u = zone.units
-            hz = median(frequency[u])
+            hz = finite_median(frequency[u], low[u])
             power[u] = zone.agc.correct(base_mw[u], hz, step_s, self._error(zone), capacity_mw[u])
         return power
 
@@ -122,12 +124,3 @@ class Areas:
         actual = self._received.take(self._flow_slots[zone.ties], missing=np.nan)
         gap = np.where(np.isnan(actual), 0.0, actual - self._scheduled[zone.ties])
         return float((zone.signs * gap).sum())
-
-
-def median(values: Floats) -> float:
-    """Median of the finite values, NaN without any; ``np.median`` takes ten times as long for so few."""
-    heard = np.sort(values[np.isfinite(values)])
-    middle = heard.size // 2
-    if not heard.size:
-        return math.nan
-    return float(heard[middle] if heard.size % 2 else (heard[middle - 1] + heard[middle]) / 2.0)

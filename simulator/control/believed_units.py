@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.control.scan_kernels import all_as_asked
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -17,10 +19,10 @@ RETRY_S = 900.0
 
 
 class BelievedUnits:
-    """on (u,): a unit that gives no power for OFF_AFTER_S while more than ASKED_SHARE of its capacity is asked
-    of it counts as off, until power comes back. capacity_mw (u,): what it is believed capable of: a unit that
-    stays SHORT_SHARE of capacity below its set-point for SHORT_AFTER_S is limited to what it gives, tried again
-    after RETRY_S; 0 for one that is off.
+    """on (u,): a unit that gives no power for OFF_AFTER_S while more than ASKED_SHARE of its capacity is
+    asked of it counts as off, until power comes back. capacity_mw (u,): what it is believed capable of: a
+    unit that stays SHORT_SHARE of capacity below its set-point for SHORT_AFTER_S is limited to what it gives,
+    tried again after RETRY_S; 0 for one that is off.
 
     A unit asked for nothing cannot be told from one that is off, and counts as on. unproven (u,): units that
     were ordered to start and have not given power since.
@@ -41,9 +43,8 @@ class BelievedUnits:
     def observe(self, power_mw: Floats, setpoint_mw: Floats, step_s: float) -> bool:
         """One scan: received power (u,), NaN unknown, against the set-points (u,) in force. True where which
         units are on has changed."""
-        gap = setpoint_mw - power_mw
-        watched = (gap > 0.01 * self._p_max).any() or self._limited_s.any() or self.unproven.any()
-        if self.on.all() and not watched:
+        settled = self.on.all() and not self._limited_s.any() and not self.unproven.any()
+        if settled and all_as_asked(power_mw, setpoint_mw, self._p_max, ASKED_SHARE):
             self._idle_s[:] = self._short_s[:] = 0.0
             return False
         return self._look(power_mw, setpoint_mw, step_s)

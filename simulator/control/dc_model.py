@@ -1,8 +1,8 @@
 """Linear (DC) view of the operator's plant model: how injections move flows, how outages shift them.
 
 The nodal matrix is sparse and factorised once per topology; flows follow by substitution, and rows of the
-PTDF or columns of the LODF are solved for where somebody asks. Formulas: Zimmerman et al., MATPOWER (makePTDF,
-makeLODF).
+PTDF or columns of the LODF are solved for where somebody asks. Formulas: Zimmerman et al., MATPOWER
+(makePTDF, makeLODF).
 """
 
 from __future__ import annotations
@@ -98,8 +98,17 @@ class DcModel:
 
     def flows(self, injection_mw: Floats) -> Floats:
         """(n_branch,) MW; what the injections (n_bus,) lack or exceed is taken at the reference bus."""
-        angle = self.angles(injection_mw)
-        return np.asarray(self.susceptance * (angle[self.network.start] - angle[self.network.end]))
+        network = self.network
+        return np.asarray(
+            branch_flows(
+                *self._solver.parts,
+                network.start,
+                network.end,
+                self.susceptance,
+                self._free,
+                injection_mw,
+            )
+        )
 
     def ptdf_row(self, line: int) -> Floats:
         """(n_bus,) MW on a line per MW injected at each bus and taken at the reference bus."""
@@ -173,6 +182,30 @@ def build_dc_model(model: PlantModel, closed: Flags) -> DcModel:
     """DC model of the island that holds the plant model's reference bus."""
     network = DcNetwork(model)
     return DcModel(network, closed, network.reference)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def branch_flows(
+    pattern: Pattern,
+    lower: Floats,
+    pivot: Floats,
+    place: Index,
+    start: Index,
+    end: Index,
+    susceptance: Floats,
+    free: Flags,
+    injection: Floats,
+) -> Floats:
+    """Flows (l,) for injections (n,) at the buses that are ``free``."""
+    angle = np.zeros(len(free))
+    for i in range(len(free)):
+        if free[i]:
+            angle[place[i]] = injection[i]
+    substitute(pattern, lower, pivot, angle)
+    flow = np.empty(len(start))
+    for i in range(len(start)):
+        flow[i] = susceptance[i] * (angle[place[start[i]]] - angle[place[end[i]]])
+    return flow
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

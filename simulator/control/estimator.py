@@ -2,8 +2,8 @@
 
 AC network, active power and voltage magnitudes only: angles follow from powers, magnitudes from voltmeters
 and, weakly, from powers; reactive power is not estimated. Chi-square test on the weighted residuals, then the
-measurement with the largest normalised residual is removed and the state estimated anew, until the test passes
-(Handschin, Schweppe, Kohlas, Fiechter 1975; Abur, Exposito 2004, chapter 5).
+measurement with the largest normalised residual is removed and the state estimated anew, until the test
+passes (Handschin, Schweppe, Kohlas, Fiechter 1975; Abur, Exposito 2004, chapter 5).
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ CRITICAL_SHARE = 1e-6
 
 
 class Estimate(NamedTuple):
-    """angle_rad, voltage_pu (n,): 0 where dead or not observable. objective: weighted sum of squared residuals
-    over all measurements; threshold: its chi-square limit at ``freedom`` degrees; bad: names of measurements
-    removed, in order; unobservable: names of buses; converged: whether the iterations came to an end.
+    """angle_rad, voltage_pu (n,): 0 where dead or not observable. objective: weighted sum of squared
+    residuals over all measurements; threshold: its chi-square limit at ``freedom`` degrees; bad: names of
+    measurements removed, in order; unobservable: names of buses; converged: whether the iterations came to an
+    end.
     """
 
     angle_rad: Floats

@@ -1,7 +1,8 @@
 """Compiled parts of the state estimator: active power of the AC network, its derivatives, gain and residuals.
 
-State: bus angles (n,) rad, then magnitudes (n,) pu. Measurements: flow into every branch at its from end (l,),
-injection (n,), magnitude (n,), all pu; weight 0 leaves one out. Equations: Abur, Exposito 2004, section 2.
+State: bus angles (n,) rad, then magnitudes (n,) pu. Measurements: flow into every branch at its from end
+(l,), injection (n,), magnitude (n,), all pu; weight 0 leaves one out. Equations: Abur, Exposito 2004, section
+2.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Network(NamedTuple):
     Injection rows of the Jacobian as a compressed matrix: row_start (n + 1,), row_state (z,). place (l, 8):
     where a branch adds its derivatives by (angle from, angle to, magnitude from, magnitude to), first in the
     row of its from bus, then in that of its to bus; own (n,): place of a bus's own magnitude in its row.
-    Slots in the gain matrix: flow_slot (l, 10), upper triangle of four states; pair_start (n + 1,), pair_slot:
-    upper triangle of every injection row; diagonal (2 n,).
+    Slots in the gain matrix: flow_slot (l, 10), upper triangle of four states; pair_start (n + 1,),
+    pair_slot: upper triangle of every injection row; diagonal (2 n,).
     """
 
     start: Index
@@ -141,9 +142,7 @@ def estimate_variance(net: Network, rows: Rows, inverse: Floats) -> Floats:
         for a in range(4):
             for b in range(a, 4):
                 twice = 1.0 if a == b else 2.0
-                variance[i] += (
-                    twice * rows.flow[i, a] * rows.flow[i, b] * inverse[net.flow_slot[i, slot]]
-                )
+                variance[i] += twice * rows.flow[i, a] * rows.flow[i, b] * inverse[net.flow_slot[i, slot]]
                 slot += 1
     for i in range(n):
         slot = net.pair_start[i]

@@ -1,6 +1,7 @@
 """The state estimator in the loop: a role of the control centre that reads telemetry and publishes verdicts.
 
-It is a role of its own because the hub waits for all verdicts of an exchange before the control centre may act.
+It is a role of its own because the hub waits for all verdicts of an exchange before the control centre may
+act.
 """
 
 from __future__ import annotations

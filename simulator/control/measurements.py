@@ -1,7 +1,7 @@
 """What the estimator measures with: from received tags to flows, injections and magnitudes with their sigmas.
 
-There is no reactive telemetry. Injection at a bus is the sum of its unit tags less its load tag; a bus without
-load or unit is known to inject nothing.
+There is no reactive telemetry. Injection at a bus is the sum of its unit tags less its load tag; a bus
+without load or unit is known to inject nothing.
 """
 
 from __future__ import annotations

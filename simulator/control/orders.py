@@ -30,5 +30,7 @@ def restoration_orders(
     station = {bus.name: bus.station for bus in buses}
     tags = [LinkTag(f"SCADA>{station[b.from_bus]}", f"{b.name}/branch_closed") for b in branches]
     tags += [LinkTag(u.command_link, f"{u.name}/unit_on") for u in units]
-    tags += [LinkTag(f"SCADA>{bus.station}", f"{bus.name}/feeders_closed") for bus in buses if bus.feeders_tag]
+    tags += [
+        LinkTag(f"SCADA>{bus.station}", f"{bus.name}/feeders_closed") for bus in buses if bus.feeders_tag
+    ]
     return tags

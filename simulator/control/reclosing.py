@@ -41,7 +41,7 @@ class Sight(NamedTuple):
 
 
 def may_close(branch: int, sight: Sight, redispatch: Redispatch, dead: Flags) -> str:
-    """"loop", "energise" or "tie" for a branch that may be closed now, "" for one that must wait."""
+    """ "loop", "energise" or "tie" for a branch that may be closed now, "" for one that must wait."""
     start, end = int(redispatch.dc.network.start[branch]), int(redispatch.dc.network.end[branch])
     if dead[start] and dead[end]:
         return ""

@@ -20,6 +20,7 @@ from simulator.control.dc_model import DcModel, DcNetwork, bus_index
 from simulator.control.dispatch import Dispatch, DispatchCase, DispatchResult, spread_losses
 from simulator.control.received import ReceivedState
 from simulator.control.reserve_rows import REACH_MIN, Reserve
+from simulator.control.scan_kernels import inject, same_status, track_offset
 from streams.plant_model import PlantModel
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,8 @@ class Redispatch:
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
         self._metered = np.array([bool(b.flow_tag) for b in model.branches])
+        self._gate = BAD_DATA_SHARE_OF_RATING * self.rating_mva
+        self._usable = self._metered.copy()
         self._offset = np.zeros(len(model.branches))
         self._reserve_share = reserve_share
         self._reach = np.array([u.ramp_mw_per_min for u in model.units]) * REACH_MIN
@@ -71,19 +74,22 @@ class Redispatch:
     def observe(self) -> bool:
         """Once per scan: topology, bad-data test, flow correction, history of loads. True where the believed
         topology has changed."""
-        closed = self._received.take(self._status_slots, missing=1.0) > 0.5
-        changed = self._dc is None or not np.array_equal(closed, self.closed)
+        changed = self._dc is None or not same_status(self._received.values, self._status_slots, self.closed)
         if changed:
-            self._take_topology(closed)
-        assert self._dc is not None
+            self._take_topology(self._received.take(self._status_slots, missing=1.0) > 0.5)
         loads = self._loads()
-        residual = self._received_flows() - self._dc.flows(self._injections(loads))
-        usable = self._metered & closed
-        first = not self._history
-        if first:
-            self._offset = np.where(usable, residual, 0.0)
-        agrees = usable & (np.abs(residual - self._offset) < BAD_DATA_SHARE_OF_RATING * self.rating_mva)
-        self._offset = self._offset + np.where(agrees, OFFSET_GAIN * (residual - self._offset), 0.0)
+        expected = self.dc.flows(self._injections(loads))
+        if not self._history:
+            self._offset = np.where(self._usable, self._received_flows() - expected, 0.0)
+        track_offset(
+            self._received.values,
+            self._flow_slots,
+            expected,
+            self._usable,
+            self._gate,
+            OFFSET_GAIN,
+            self._offset,
+        )
         self._history.append(loads)
         del self._history[:-HISTORY_SCANS]
         return changed
@@ -92,6 +98,7 @@ class Redispatch:
         """closed (n_branch,); ``island`` becomes the label of every bus's part."""
         self.closed = closed
         self.island = self._network.parts(closed)
+        self._usable = self._metered & closed
         here = self.island[self._unit_bus]
         power = np.bincount(here, weights=self._received.take(self._power_slots), minlength=len(self.island))
         # The reference bus's own island wins a tie, as in a grid of which nothing was heard yet.
@@ -175,11 +182,7 @@ class Redispatch:
 
     def _injected(self, loads: Floats, power_mw: Floats) -> Floats:
         # The island's own balance: what happens in others is none of its losses.
-        connected = self.dc.connected
-        power = np.where(connected[self._unit_bus], power_mw, 0.0)
-        injection = -spread_losses(np.where(connected, loads, 0.0), float(power.sum()))
-        np.add.at(injection, self._unit_bus, power)
-        return injection
+        return np.asarray(inject(loads, power_mw, self._unit_bus, self.dc.connected))
 
     def _protected_loads(self) -> Floats:
         """Least-squares loads: prior the trusted loads (10 % each), data the protected flows (2 MW)."""
@@ -189,7 +192,9 @@ class Redispatch:
         units = np.zeros_like(prior)
         np.add.at(units, self._unit_bus, power)
         rows = self._protected & self.closed
-        sensitivity = -np.array([self.dc.ptdf_row(int(i)) for i in np.flatnonzero(rows)]).reshape(-1, len(prior))
+        sensitivity = -np.array([self.dc.ptdf_row(int(i)) for i in np.flatnonzero(rows)]).reshape(
+            -1, len(prior)
+        )
         expected = self._offset[rows] - sensitivity @ (units - prior)
         gap = self._received_flows()[rows] - expected
         variance = (LOAD_UNCERTAINTY_SHARE * prior) ** 2

@@ -1,8 +1,8 @@
 """Contingency reserve as rows of the dispatch: what is left must cover the loss of the largest unit.
 
 NERC BAL-002: reserve at least equal to the most severe single contingency, recovered within 15 minutes; here
-a unit counts with what it can ramp in REACH_MIN. A lost unit takes its own reserve with it, so for every unit i:
-sum_j r_j - r_i >= share p_i.
+a unit counts with what it can ramp in REACH_MIN. A lost unit takes its own reserve with it, so for every unit
+i: sum_j r_j - r_i >= share p_i.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Reserve(NamedTuple):
 
 
 class ReserveRows:
-    """Columns r (u), the cover M and its shortage; rows p + r <= capacity, share p + r <= M, M <= sum r + short.
+    """Columns r (u), the cover M and its shortage; rows p + r <= capacity, share p + r <= M, M <= sum r +
+    short.
 
     The first u columns of the programme are the units' powers.
     """

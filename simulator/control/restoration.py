@@ -2,8 +2,8 @@
 
 One switching at a time, ``switching_s`` apart and not before ``reclose_s`` after the element was seen out:
 first lines between live buses, then dead buses from live neighbours, then ties between islands. Units start
-again by themselves after their hot-start time. Load comes back feeder by feeder, ``pick_up_s`` apart. An order
-that shows no effect is repeated; a line that opens again waits twice as long each time.
+again by themselves after their hot-start time. Load comes back feeder by feeder, ``pick_up_s`` apart. An
+order that shows no effect is repeated; a line that opens again waits twice as long each time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.control.areas import median
 from simulator.control.believed_units import BelievedUnits
 from simulator.control.pick_up import next_feeders
 from simulator.control.received import ReceivedState
 from simulator.control.reclosing import Sight, may_close
 from simulator.control.redispatch import Redispatch
 from simulator.control.restart_times import hot_start_s
+from simulator.control.scan_kernels import finite_median
 from simulator.settings import ControlSettings
 from streams.messages import Setpoint
 from streams.plant_model import PlantModel
@@ -50,6 +50,8 @@ class Restoration:
         self._feeder_slots = received.slots(b.feeders_tag for b in model.buses)
         self._power_slots = received.slots(u.power_tag for u in model.units)
         self._frequency_slots = received.slots(u.frequency_tag for u in model.units)
+        lows = {tag.name: tag.low for tag in model.tags}
+        self._frequency_low = np.array([lows.get(u.frequency_tag, 0.0) for u in model.units])
         station = {bus.name: bus.station for bus in model.buses}
         self._branch_link = [f"SCADA>{station[b.from_bus]}" for b in model.branches]
         self._unit_bus = np.array([index[u.bus] for u in model.units], dtype=np.intp)
@@ -104,7 +106,9 @@ class Restoration:
         orders = [order for unit in units if (order := self._start(t_s, int(unit), sight, dead))]
         orders += self._switch(t_s, branches, sight, dead)
         live = loads[~dead[loads]]
-        chosen = next_feeders(live, feeders, self._feeders, sight, self._believed_capacity(), self._redispatch)
+        chosen = next_feeders(
+            live, feeders, self._feeders, sight, self._believed_capacity(), self._redispatch
+        )
         if chosen:
             self._pick_up_due = t_s + self._settings.pick_up_s
         buses = self._model.buses
@@ -156,13 +160,13 @@ class Restoration:
         room = np.clip(self._believed.capacity_mw - power, 0.0, self._reach)
         share = self._settings.reserve_share
         headroom = self._by_island(room)
-        hz = self._received.take(self._frequency_slots, missing=np.nan)
+        hz = self._received.values[self._frequency_slots]
         frequencies: dict[int, float] = {}
         for label in headroom:
             here = island[self._unit_bus] == label
             running = here & self._believed.on
             if running.any():
-                frequencies[label] = median(hz[running])
+                frequencies[label] = finite_median(hz[running], self._frequency_low[running])
             # The reserve for the largest unit is not for load.
             headroom[label] -= share * float(power[here].max())
         return Sight(

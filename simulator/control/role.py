@@ -29,7 +29,8 @@ WORTH_LOGGING_MW = 1.0
 
 
 class ControlRole:
-    """AGC each exchange, redispatch each 300 s, restoration, water SCADA each report, safe modes as ordered."""
+    """AGC each exchange, redispatch each 300 s, restoration, water SCADA each report, safe modes as
+    ordered."""
 
     name = "control"
     reads: Mapping[str, int] = {topics.MODEL: 0, topics.TELEMETRY: 0, topics.DIRECTIVES: 0}

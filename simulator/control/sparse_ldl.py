@@ -1,4 +1,5 @@
-"""Symmetric sparse systems of one pattern, ordered and analysed once and factorised as often as values change.
+"""Symmetric sparse systems of one pattern, ordered and analysed once and factorised as often as values
+change.
 
 scipy's ``splu`` analyses anew at every call, which takes longer than the numbers themselves.
 """
@@ -23,8 +24,8 @@ class SparseLdl:
     """L D L^T of symmetric matrices (n, n) with entries at most at (rows, columns) and on the diagonal.
 
     rows, columns (e,): each pair once, in either order. values: the entries to fill before ``factorise``, at
-    ``slots(row, column)``. No pivoting: for matrices that are definite or nearly so. fixed (n,): unknowns that
-    the matrix leaves undetermined; ``solve`` keeps them at 0.
+    ``slots(row, column)``. No pivoting: for matrices that are definite or nearly so. fixed (n,): unknowns
+    that the matrix leaves undetermined; ``solve`` keeps them at 0.
     """
 
     def __init__(self, n: int, rows: Index, columns: Index) -> None:
@@ -90,7 +91,7 @@ class SparseLdl:
         column = np.repeat(np.arange(self.n), np.diff(self._pattern.below))
         where = np.searchsorted(column * self.n + self._pattern.place, low * self.n + high)
         off = low != high
-        found = diagonal[low]
+        found: Floats = diagonal[low]
         found[off] = inside[where[off]]
         return found
 
