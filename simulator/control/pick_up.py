@@ -13,6 +13,9 @@ Floats = NDArray[np.float64]
 BLOCK_SHARE = 0.05
 """Largest step of load, share of the capacity that runs (PJM Manual 36, load pick-up)."""
 
+HEADROOM_SHARE = 0.5
+"""Share of the units' headroom that one step of load may use."""
+
 LOWEST_HZ = 0.1
 """No load is picked up while frequency is further below nominal than this."""
 
@@ -28,7 +31,7 @@ def next_feeders(
     """Buses that get one more feeder now, those with the smallest share connected first.
 
     loads: candidates; feeders, usual (n_bus,): closed now and when all is well; capacity_mw: by island. An
-    island takes at most BLOCK_SHARE of its capacity and its headroom; what would overload a line waits.
+    island takes at most BLOCK_SHARE of its capacity and HEADROOM_SHARE of its headroom; what would overload a line waits.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         share = feeders[loads] / usual[loads]
@@ -40,8 +43,8 @@ def next_feeders(
         if hz < sight.nominal_hz - LOWEST_HZ or sight.voltage_pu[bus] < LIVE_PU:
             continue
         if label not in left:
-            step = min(BLOCK_SHARE * capacity_mw.get(label, 0.0), sight.headroom_mw.get(label, 0.0))
-            left[label] = step
+            headroom = HEADROOM_SHARE * sight.headroom_mw.get(label, 0.0)
+            left[label] = min(BLOCK_SHARE * capacity_mw.get(label, 0.0), headroom)
         block = sight.load_mw[bus] / usual[bus]
         if block <= left[label]:
             left[label] -= block

@@ -29,7 +29,7 @@ DEAD_PU = 0.3
 RETRY_S = 300.0
 MAX_DOUBLINGS = 6
 KINDS = ("loop", "energise", "tie")
-REACH_MIN = 5.0
+REACH_MIN = 10.0
 
 
 class Restoration:
@@ -158,7 +158,6 @@ class Restoration:
         island = self._redispatch.island
         power = self._received.take(self._power_slots)
         room = np.clip(self._believed.capacity_mw - power, 0.0, self._reach)
-        share = self._settings.reserve_share
         headroom = self._by_island(room)
         hz = self._received.values[self._frequency_slots]
         frequencies: dict[int, float] = {}
@@ -167,8 +166,6 @@ class Restoration:
             running = here & self._believed.on
             if running.any():
                 frequencies[label] = finite_median(hz[running], self._frequency_low[running])
-            # The reserve for the largest unit is not for load.
-            headroom[label] -= share * float(power[here].max())
         return Sight(
             self._received.take(self._voltage_slots, missing=1.0),
             island,
