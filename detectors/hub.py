@@ -34,11 +34,21 @@ UNJUDGED = "none"
 _RANK = {"low": 0, "medium": 1, "high": 2}
 
 
+class Rhythm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A detector that reports every period_s and not with every exchange; votes of last raise its alarm."""
+
+    detector: str
+    period_s: float
+    votes: int = 2
+    last: int = 3
+
+
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """k of n alarming verdicts raise: ``votes`` of ``last`` for members that certify, ``monitor_votes`` of
     ``monitor_last`` for those that do not. quiet_s: alarm-free time that clears. silent_reports: reports
     missed before a source counts as silent; warm_up_s: how much later where it has not judged yet. expected:
-    (detector, domain) that must report from the start.
+    (detector, domain) that must report from the start. ignored: detectors whose verdicts are recorded only;
+    rhythms: detectors with a pace of their own.
     """
 
     votes: int = 3
@@ -49,6 +59,8 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silent_reports: int = 5
     warm_up_s: float = 1200.0
     expected: tuple[tuple[str, str], ...] = (("certified", "grid"),)
+    ignored: tuple[str, ...] = ()
+    rhythms: tuple[Rhythm, ...] = ()
 
 
 @dataclass
@@ -78,6 +90,7 @@ class HubRole:
 
     def __init__(self, config: HubConfig | None = None) -> None:
         self.config = config or HubConfig()
+        self._rhythms = {rhythm.detector: rhythm for rhythm in self.config.rhythms}
         self._sequence = Sequencer()
         self._states: dict[Source, _State] = {}
         self._exchange_s = 0.0
@@ -90,7 +103,7 @@ class HubRole:
                 self._start(PlantModel.decode(message.document), t_s)
         out: list[Outgoing] = []
         for message in inbox.get(VERDICTS, ()):
-            if isinstance(message, Verdict):
+            if isinstance(message, Verdict) and message.detector not in self.config.ignored:
                 out += self._take(k, t_s, message)
         for source, state in self._states.items():
             out += self._watch(k, t_s, source, state)
@@ -108,7 +121,9 @@ class HubRole:
     def _state(self, source: Source, t_s: float) -> _State:
         if source not in self._states:
             period = max(self._slow_s if source[1] == "water" else self._exchange_s, self._exchange_s)
-            length = max(self.config.last, self.config.monitor_last)
+            rhythm = self._rhythms.get(source[0])
+            period = period if rhythm is None else rhythm.period_s
+            length = max(self.config.last, self.config.monitor_last, 0 if rhythm is None else rhythm.last)
             self._states[source] = _State(deque(maxlen=length), deque(maxlen=length), t_s, period)
         return self._states[source]
 
@@ -127,6 +142,9 @@ class HubRole:
         certifies = verdict.value is not None
         votes = self.config.votes if certifies else self.config.monitor_votes
         last = self.config.last if certifies else self.config.monitor_last
+        rhythm = self._rhythms.get(verdict.detector)
+        if rhythm is not None:
+            votes, last = rhythm.votes, rhythm.last
         if sum(list(state.alarms)[-last:]) < votes:
             return []
         sure = list(state.recent)[-last:].count("certified_alarm") >= votes

@@ -15,6 +15,7 @@ from scenarios.attackers.role import AttackerRole
 from scenarios.responder import ResponderRole
 from scenarios.scenario import Scenario, tap_budget
 from simulator.budgets import link_budgets
+from simulator.control.estimator_role import EstimatorRole
 from simulator.control.role import ControlRole
 from simulator.plant_role import PlantRole
 from streams.errors import BadInput
@@ -56,6 +57,18 @@ def _detector(plan: ArmPlan) -> Role:
     return role
 
 
+def _hub(plan: ArmPlan) -> Role:
+    from detectors.hub import HubConfig, Rhythm
+
+    period_s = plan.scenario.control.estimator_period_s
+    listed = EstimatorRole.name in plan.scenario.detector.monitors
+    config = HubConfig(
+        ignored=() if listed else (EstimatorRole.name,), rhythms=(Rhythm(EstimatorRole.name, period_s),)
+    )
+    role: Role = _hub_kind()(config)
+    return role
+
+
 def _responder(plan: ArmPlan) -> Role:
     return ResponderRole([catalogue.PLAYBOOKS[name] for name in plan.scenario.response.playbooks])
 
@@ -71,10 +84,13 @@ _ROLES = {
     "plant": _Entry(
         lambda: PlantRole, lambda plan: PlantRole(plan.scenario.plant_settings(ARMS[plan.arm].attacked))
     ),
+    "estimator": _Entry(
+        lambda: EstimatorRole, lambda plan: EstimatorRole(plan.scenario.control.estimator_period_s)
+    ),
     "detector": _Entry(_detector_kind, _detector),
-    "hub": _Entry(_hub_kind, lambda plan: _hub_kind()()),
+    "hub": _Entry(_hub_kind, _hub),
     "responder": _Entry(lambda: ResponderRole, _responder),
-    "control": _Entry(lambda: ControlRole, lambda plan: ControlRole()),
+    "control": _Entry(lambda: ControlRole, lambda plan: ControlRole(plan.scenario.control_settings)),
     "attacker": _Entry(
         lambda: AttackerRole, lambda plan: AttackerRole(lambda model: attacks_of(plan.scenario, model))
     ),
@@ -82,7 +98,11 @@ _ROLES = {
 }
 """Every role, in the order of an exchange."""
 
-ROLE_NAMES = tuple(_ROLES)
+COMPANIONS = {"control": ("estimator",)}
+"""Roles that run in the process of another, before it."""
+
+ROLE_NAMES = tuple(name for name in _ROLES if name not in {n for own in COMPANIONS.values() for n in own})
+"""Roles that can be served as a process."""
 
 
 def roles_of(plan: ArmPlan) -> list[str]:
@@ -96,8 +116,10 @@ def roles_of(plan: ArmPlan) -> list[str]:
 
 def build_role(name: str, plan: ArmPlan) -> Role:
     """One role of the arm. Raises BadInput where it takes no part in it."""
-    if name not in roles_of(plan):
-        raise BadInput("ROLE", name, f"{', '.join(roles_of(plan))} in arm {plan.arm} of this scenario")
+    taking_part = roles_of(plan)
+    if name not in taking_part:
+        served = ", ".join(role for role in taking_part if role in ROLE_NAMES)
+        raise BadInput("ROLE", name, f"{served} in arm {plan.arm} of this scenario")
     return _ROLES[name].build(plan)
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
+from simulator.settings import ControlSettings, GridSettings, PlantSettings, TapBudget, WaterSettings
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -67,6 +67,21 @@ class Water(Section, frozen=True, kw_only=True):
     cooling_node: str = ""
 
 
+class Control(Section, frozen=True, kw_only=True):
+    """``[control]``: the control centre. estimator_period_s: between two state estimations; agc_areas: one
+    area control error per area of the case, or one for all; reserve_share: of the largest unit's output that
+    the others must be able to replace; restoration: operators switch back what tripped, after the delays."""
+
+    estimator_period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    agc_areas: Literal["case", "one"] = "case"
+    agc_participation: Literal["headroom", "capacity"] = "headroom"
+    reserve_share: Annotated[float, Meta(ge=0, le=2)] = 1.0
+    restoration: bool = True
+    reclose_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
+    switching_s: Annotated[float, Meta(ge=0, le=3600)] = 120.0
+    pick_up_s: Annotated[float, Meta(ge=0, le=3600)] = 60.0
+
+
 class LinkEntry(Section, frozen=True, kw_only=True):
     """``[[link]]``: overrides the network's default protection of one link."""
 
@@ -115,10 +130,16 @@ class Scenario(Section, frozen=True, kw_only=True):
     scenario: General
     grid: Grid = Grid()
     water: Water = Water()
+    control: Control = Control()
     link: tuple[LinkEntry, ...] = ()
     attack: tuple[Attack, ...] = ()
     detector: Detector = Detector()
     response: Response = Response()
+
+    @property
+    def control_settings(self) -> ControlSettings:
+        """What the control centre and the estimator need."""
+        return msgspec.convert(msgspec.to_builtins(self.control), ControlSettings)
 
     @property
     def exchanges(self) -> int:
@@ -150,6 +171,7 @@ class Scenario(Section, frozen=True, kw_only=True):
             water=msgspec.convert(msgspec.to_builtins(self.water), WaterSettings),
             protected_links={entry.id: entry.protected for entry in self.link},
             budgets=tuple(map(tap_budget, self.attack)) if attacked else (),
+            control=self.control_settings,
         )
 
 

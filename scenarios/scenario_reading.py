@@ -131,6 +131,8 @@ def _check_times(scenario: Scenario, source: str) -> None:
         raise BadInput(f"{source}: scenario.exchange_s", general.exchange_s, allowed)
     _multiple(source, "scenario.exchange_s", general.exchange_s, general.scan_s, "scan_s")
     _multiple(source, "water.hydraulic_step_s", scenario.water.hydraulic_step_s, general.scan_s, "scan_s")
+    period_s = scenario.control.estimator_period_s
+    _multiple(source, "control.estimator_period_s", period_s, general.exchange_s, "exchange_s")
     _multiple(source, "scenario.duration_s", general.duration_s, general.exchange_s, "exchange_s")
     if general.duration_s / general.scan_s > MAX_SCANS:
         allowed = f"at most {MAX_SCANS} scans of {general.scan_s:g} s"

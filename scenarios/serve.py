@@ -9,11 +9,11 @@ from scenarios.arm_run import Latency, keep_result, n_exchanges
 from scenarios.arms import ARMS
 from scenarios.prepare import Prepared, prepare
 from scenarios.recording import joined
-from scenarios.roles import ROLE_NAMES, ArmPlan, build_role, expected_writers
+from scenarios.roles import COMPANIONS, ROLE_NAMES, ArmPlan, build_role, expected_writers
 from scenarios.scenario import Scenario
 from streams.bus import Bus, topics_of
 from streams.errors import BadInput
-from streams.lockstep import Participant
+from streams.lockstep import Participant, run_lockstep
 from streams.recorder import RecorderRole
 
 
@@ -49,9 +49,9 @@ def _recorded(
 
 def _take_part(role: str, plan: ArmPlan, run: str, bus: Bus) -> None:
     name = f"{run}.{plan.arm}"
-    built = build_role(role, plan)
+    built = [build_role(part, plan) for part in (*COMPANIONS.get(role, ()), role)]
     bus.declare(topics_of(name))
-    exchange_s = plan.scenario.scenario.exchange_s
-    Participant(built, bus, name, expected_writers(plan), exchange_s).run(n_exchanges(plan))
-    if isinstance(built, RecorderRole):
-        keep_result(plan, built, Latency())
+    exchange_s, expected = plan.scenario.scenario.exchange_s, expected_writers(plan)
+    run_lockstep([Participant(part, bus, name, expected, exchange_s) for part in built], n_exchanges(plan))
+    if isinstance(built[-1], RecorderRole):
+        keep_result(plan, built[-1], Latency())

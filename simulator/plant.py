@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
+from simulator.control.orders import order_tag
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
 from simulator.grid.protection import ProtectionSettings
@@ -27,6 +28,7 @@ from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
 from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
+from simulator.switching import SWITCHING, Switching
 from simulator.water.controls import read_controls
 from simulator.water.storage import TANK_NOTE
 from simulator.water.water import Water
@@ -90,6 +92,7 @@ class Plant:
         self.grid = self._start_grid(protection)
         notes = (*protection.notes(), RELAY_NOTE, TANK_NOTE)
         self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
+        self._switching = Switching(case, self.grid)
         self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
         self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
@@ -161,11 +164,19 @@ class Plant:
         now = self._env.now
         power = np.full(len(self._case.unit_name), np.nan)
         for setpoint in command.setpoints:
-            value = self.links.apply_command(setpoint.link, setpoint.element, setpoint.value, now)
-            row = self._command_row.get((setpoint.link, setpoint.element))
+            tag = order_tag(setpoint)
+            value = self.links.apply_command(setpoint.link, tag, setpoint.value, now)
+            row = self._command_row.get((setpoint.link, tag))
             if row is not None:
                 self._link_sent[row], self._link_values[row] = setpoint.value, value
-            if setpoint.quantity != "power_mw":
+            if setpoint.quantity in SWITCHING:
+                refusal = self._switching.carry_out(setpoint, value)
+                if refusal:
+                    unit = setpoint.quantity
+                    self._events.append(
+                        PlantEvent(now, "switch_refused", setpoint.element, refusal, value, unit)
+                    )
+            elif setpoint.quantity != "power_mw":
                 self._pumps.command(setpoint.element, setpoint.quantity, value)
             elif setpoint.element in self._unit_position:
                 power[self._unit_position[setpoint.element]] = value
@@ -259,6 +270,7 @@ class Plant:
                 grid.bus_voltage_pu,
                 grid.branch_flow_from_mw,
                 grid.branch_closed,
+                grid.feeders_closed,
                 water.tank_level_m,
                 water.tank_inflow_m3h,
                 water.pump_flow_m3h,
@@ -270,9 +282,10 @@ class Plant:
         """Position in ``_pool`` of every tag, in tag order."""
         case, layout, model = self._case, self.water.layout, self.model
         sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
-        sizes += [len(case.branch_name), len(case.branch_name), len(layout.tanks), len(layout.tanks)]
+        sizes += [len(case.branch_name), len(case.branch_name), len(case.load_bus)]
+        sizes += [len(layout.tanks), len(layout.tanks)]
         starts = np.concatenate(([0], np.cumsum([*sizes, len(layout.pumps)])))
-        load, unit, frequency, voltage, flow, closed, level, inflow, pump_flow, running = starts
+        load, unit, frequency, voltage, flow, closed, feeders, level, inflow, pump_flow, running = starts
         bus = {name: i for i, name in enumerate(case.bus_name)}
         load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
         place: dict[str, int] = {}
@@ -280,6 +293,8 @@ class Plant:
             place[node.voltage_tag] = voltage + bus[node.name]
             if node.load_tag:
                 place[node.load_tag] = load + load_of_bus[bus[node.name]]
+            if node.feeders_tag:
+                place[node.feeders_tag] = feeders + load_of_bus[bus[node.name]]
         for u in model.units:
             place[u.power_tag] = unit + self._unit_position[u.name]
             place[u.frequency_tag] = frequency + bus[u.bus]

@@ -42,6 +42,27 @@ class WaterSettings(Settings, frozen=True):
     cooling_node: str = ""
 
 
+class ControlSettings(Settings, frozen=True):
+    """The control centre's own; none of it is secret.
+
+    estimator_period_s: time between two state estimations. agc_areas: "case" regulates every control area of
+    the case by its own area control error, "one" the whole grid by frequency alone. agc_participation: units
+    share regulation by what they can still ramp, or by capacity. reserve_share: of the largest unit's output
+    that the others must be able to replace. restoration: whether operators switch back what tripped, and
+    how long they take: reclose_s from an opening to the first attempt, switching_s from one switching to the
+    next, pick_up_s from one block of load to the next.
+    """
+
+    estimator_period_s: float = 60.0
+    agc_areas: Literal["case", "one"] = "case"
+    agc_participation: Literal["headroom", "capacity"] = "headroom"
+    reserve_share: float = 1.0
+    restoration: bool = True
+    reclose_s: float = 300.0
+    switching_s: float = 120.0
+    pick_up_s: float = 60.0
+
+
 class TapBudget(Settings, frozen=True):
     """What one attack may do on links: ids in reach, clip per tag, when, and whether it may drop.
 
@@ -68,3 +89,4 @@ class PlantSettings(Settings, frozen=True):
     water: WaterSettings
     protected_links: dict[str, bool]
     budgets: tuple[TapBudget, ...]
+    control: ControlSettings = ControlSettings()

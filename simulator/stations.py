@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from simulator.control.dc_model import build_dc_model, bus_index
 from simulator.control.dispatch import Dispatch, DispatchCase, spread_losses
+from simulator.control.orders import restoration_orders
 from simulator.draws import Draws
 from simulator.grid.case import GridCase
+from simulator.grid.feeders import BLOCKS
 from simulator.instruments import CONTACT, FREQUENCY, LEVEL, POWER, VOLTAGE, WATER_FLOW, Accuracy
 from simulator.settings import PlantSettings
 from simulator.water.controls import Controls
@@ -106,6 +108,9 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
         for bus, mw in loads.items()
         if mw > 0.0
     }
+    feeder_tags = {
+        bus: add(substation(bus), "feeders_closed", "feeders", 0.0, float(BLOCKS)) for bus in loads
+    }
     units = _units(case, add)
     branches = _branches(case, concentrated, add)
     buses = tuple(
@@ -116,14 +121,20 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
             load_mw=float(loads.get(bus, 0.0)),
             load_tag=load_tags.get(bus, ""),
             voltage_tag=add(substation(bus), "voltage_pu", "pu", 0.0, 1.5),
+            area=int(case.bus_area[i]),
+            shunt_mw=float(case.bus_gs_mw[i]),
+            feeders_tag=feeder_tags.get(bus, ""),
         )
-        for bus, kv in zip(case.bus_name, case.bus_kv, strict=True)
+        for i, (bus, kv) in enumerate(zip(case.bus_name, case.bus_kv, strict=True))
     )
     stations = list(dict.fromkeys(tag.station for tag in tags))
     order = {station: i for i, station in enumerate(stations)}
     tags.sort(key=lambda tag: order[tag.station])
     links = [Link(to_centre(s), s, CENTRE, s == CONCENTRATOR) for s in stations]
-    controlled = dict.fromkeys(substation(u.bus) for u in units)
+    orders = [LinkTag(u.command_link, u.name) for u in units]
+    if settings.control.restoration:
+        orders += restoration_orders(buses, branches, units)
+    controlled = dict.fromkeys(order.link.split(">")[1] for order in orders)
     links += [Link(from_centre(s), CENTRE, s, False) for s in controlled]
     return PlantModel(
         schema=1,
@@ -136,7 +147,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
         reference_bus=max(units, key=lambda u: u.p_max_mw).bus,
         tags=tuple(tags),
         links=tuple(links),
-        link_tags=tuple(LinkTag(u.command_link, u.name) for u in units),
+        link_tags=tuple(orders),
         buses=buses,
         branches=branches,
         units=units,
@@ -165,6 +176,7 @@ def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
                 power_tag=add(station, f"{name}_mw", "MW", -0.05 * p_max, 1.05 * p_max),
                 frequency_tag=add(station, f"{name}_frequency_hz", "Hz", 50.0, 70.0),
                 command_link=from_centre(station),
+                fuel=case.unit_fuel[i],
             )
         )
     return tuple(units)
@@ -214,7 +226,7 @@ def _dispatch(model: PlantModel, share: float, closed: NDArray[np.bool_]) -> tup
     )
     injection = -spread_losses(load, float(result.power_mw.sum()))
     np.add.at(injection, unit_bus, result.power_mw)
-    return result.power_mw, dc.ptdf @ injection
+    return result.power_mw, dc.flows(injection)
 
 
 def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantModel:
@@ -310,5 +322,6 @@ def accuracies(tags: tuple[Tag, ...]) -> tuple[Accuracy, ...]:
         "m3/h": WATER_FLOW,
         "closed": CONTACT,
         "running": CONTACT,
+        "feeders": CONTACT,
     }
     return tuple(kinds[tag.unit] for tag in tags)

@@ -45,6 +45,7 @@ EventKind = Literal[
     "tap_out",
     "tap_refused",
     "switch",
+    "switch_refused",
 ]
 
 
@@ -116,12 +117,15 @@ class Setpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     """One element of a command.
 
     quantity: "power_mw" (unit), "pump_on" (0/1, central order), "pump_auto" (give the pump back to its PLC),
-    "level_m" (level the PLC shall use instead of the received one until the next).
+    "level_m" (level the PLC shall use instead of the received one until the next), "branch_closed" (0/1),
+    "unit_on" (1: start and synchronise), "feeders_closed" (how many of a load bus's feeders shall be closed).
     """
 
     link: str
     element: str
-    quantity: Literal["power_mw", "pump_on", "pump_auto", "level_m"]
+    quantity: Literal[
+        "power_mw", "pump_on", "pump_auto", "level_m", "branch_closed", "unit_on", "feeders_closed"
+    ]
     value: float
 
 

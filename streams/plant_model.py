@@ -48,7 +48,11 @@ class LinkTag(Strict, frozen=True):
 
 
 class Bus(Strict, frozen=True):
-    """A node of the grid. Tag names are empty where the bus has no such instrument."""
+    """A node of the grid. Tag names are empty where the bus has no such instrument.
+
+    area: number of its control area; shunt_mw: active power that its shunt draws at 1 pu; feeders_tag: how
+    many of its load's feeders are closed.
+    """
 
     name: str
     station: str
@@ -56,6 +60,9 @@ class Bus(Strict, frozen=True):
     load_mw: float
     load_tag: str
     voltage_tag: str
+    area: int = 1
+    shunt_mw: float = 0.0
+    feeders_tag: str = ""
 
 
 class Branch(Strict, frozen=True):
@@ -74,7 +81,7 @@ class Branch(Strict, frozen=True):
 
 
 class Unit(Strict, frozen=True):
-    """A generating unit with capacity. cost in currency/MWh; ramp as MW per minute."""
+    """A generating unit with capacity. cost in currency/MWh; ramp as MW per minute; fuel "" is unknown."""
 
     name: str
     bus: str
@@ -86,6 +93,7 @@ class Unit(Strict, frozen=True):
     power_tag: str
     frequency_tag: str
     command_link: str
+    fuel: str = ""
 
 
 class Tank(Strict, frozen=True):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.control.dc_model import DcModel, build_dc_model
-from streams.plant_model import PlantModel
+from simulator.control.dc_model import DcModel
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,7 +24,6 @@ class Forecast:
 
 
 def forecast(
-    model: PlantModel,
     dc: DcModel,
     closed: Flags,
     injection_mw: Floats,
@@ -38,16 +36,16 @@ def forecast(
     injection_mw: (n_bus,); offset_mw: (n_branch,) what that model leaves out. A split ends the forecast and
     counts as one trip more.
     """
-    loading = np.abs(dc.ptdf @ injection_mw + offset_mw) / rating_mva
+    loading = np.abs(dc.flows(injection_mw) + offset_mw) / rating_mva
     worst = float(loading.max())
     trips = 0
     closed = closed.copy()
     while trips < MAX_TRIPS and loading.max() > pickup:
         line = int(loading.argmax())
         trips += 1
-        if dc.bridge[line]:
+        if dc.splits(line):
             return Forecast(trips + 1, worst)
         closed[line] = False
-        dc = build_dc_model(model, closed)
-        loading = np.abs(dc.ptdf @ injection_mw + offset_mw * closed) / rating_mva
+        dc = dc.with_status(closed)
+        loading = np.abs(dc.flows(injection_mw) + offset_mw * closed) / rating_mva
     return Forecast(trips, worst)

@@ -145,13 +145,13 @@ class _Grid:
             self._dispatch = Dispatch(DispatchCase(self.dc, self._unit_bus, cost, self._rating, emergency))
         flow = np.array([value(b.flow_tag, 0.0) for b in model.branches])
         # What the linear model leaves out (losses, reactive power) the control centre tracks as well.
-        self._offset = np.where(closed, flow - self.dc.ptdf @ self._injection(self._power), 0.0)
+        self._offset = np.where(closed, flow - self.dc.flows(self._injection(self._power)), 0.0)
 
     def rows(self, count: int) -> list[Floats]:
         """PTDF rows of the ``count`` lines most loaded now, the likeliest targets."""
-        flow = np.abs(self.dc.ptdf @ self._injection(self._power)) / self._rating
+        flow = np.abs(self.dc.flows(self._injection(self._power))) / self._rating
         order = np.argsort(-flow, kind="stable")[:count]
-        return [self.dc.ptdf[line] for line in order]
+        return [self.dc.ptdf_row(int(line)) for line in order]
 
     def forecast(self, shift_mw: Floats, pickup: float) -> Forecast:
         """What follows once redispatch has fully answered to loads shifted by ``shift_mw``."""
@@ -159,7 +159,7 @@ class _Grid:
         believed = self.load_mw + shift_mw
         result = self._dispatch.solve(believed, self._offset, total, self._p_min, self._p_max)
         injection = self._injection(result.power_mw)
-        return forecast(self._model, self.dc, self._closed, injection, self._offset, self._rating, pickup)
+        return forecast(self.dc, self._closed, injection, self._offset, self._rating, pickup)
 
     def _injection(self, power_mw: Floats) -> Floats:
         injection = -spread_losses(self.load_mw, float(power_mw.sum()))

@@ -72,6 +72,11 @@ DETECTORS = unique(
             {"kind": "model"},
         ),
         Entry("residual", "physics: nodal balance of the grid, mass balance of tanks", {"kind": "monitor"}),
+        Entry(
+            "estimator",
+            "the control centre's state estimation: chi-square test of least squares",
+            {"kind": "monitor"},
+        ),
     ]
 )
 

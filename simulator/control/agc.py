@@ -1,4 +1,4 @@
-"""Automatic generation control: one area, 4 s, on the received frequency."""
+"""Automatic generation control of one area: 4 s (NERC BAL-005: at most 6 s), on received values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.control.scan_kernels import participate
+
 Floats = NDArray[np.float64]
 
 INTEGRAL_GAIN_PER_S = 0.02
@@ -14,33 +16,66 @@ PROPORTIONAL_GAIN = 0.2
 RESTORE_LIMIT_SHARE = 0.05
 
 
+def area_control_error(
+    interchange_mw: float, scheduled_mw: float, bias_mw_per_hz: float, deviation_hz: float
+) -> float:
+    """ACE = (NI_A - NI_S) - 10 B (F_A - F_S), MW (NERC BAL-001; its B is in MW per 0.1 Hz and negative).
+
+    bias_mw_per_hz: -10 B, positive; interchange counts as positive out of the area. Positive ACE: the area
+    generates too much.
+    """
+    return interchange_mw - scheduled_mw + bias_mw_per_hz * deviation_hz
+
+
 class Agc:
-    """Proportional-integral control of the area control error, shared by headroom.
+    """Proportional-integral control of the area control error.
 
     bias_mw_per_hz: frequency bias (positive), about 1 % of peak load per 0.1 Hz (NERC BAL-003's floor).
+    reach_mw (u,): how far a unit can ramp for regulation, None for as far as it has headroom. by_headroom:
+    units share in proportion to what they can still move within reach; else to capacity.
     """
 
-    def __init__(self, p_max_mw: Floats, bias_mw_per_hz: float, nominal_hz: float) -> None:
+    def __init__(
+        self,
+        p_max_mw: Floats,
+        bias_mw_per_hz: float,
+        nominal_hz: float,
+        reach_mw: Floats | None = None,
+        by_headroom: bool = True,
+        integral_mw: float = 0.0,
+    ) -> None:
         self._p_max = p_max_mw
-        self._share = p_max_mw / p_max_mw.sum()
+        self._reach = p_max_mw if reach_mw is None else reach_mw
+        self._by_headroom = by_headroom
         self._bias = bias_mw_per_hz
         self._nominal = nominal_hz
         self._limit_mw = RESTORE_LIMIT_SHARE * float(p_max_mw.sum())
-        self._integral_mw = 0.0
+        self.integral_mw = integral_mw
 
-    def correct(self, base_mw: Floats, frequency_hz: float, step_s: float) -> Floats:
+    def correct(
+        self,
+        base_mw: Floats,
+        frequency_hz: float,
+        step_s: float,
+        interchange_error_mw: float = 0.0,
+        capacity_mw: Floats | None = None,
+    ) -> Floats:
         """Set-points: base points plus each unit's share of the regulation, MW.
 
-        A frequency that is not finite leaves the regulation as it is.
+        interchange_error_mw: net actual minus net scheduled interchange; capacity_mw (u,): what the units are
+        believed capable of, 0 for one that is off. A frequency that is not finite leaves the regulation as it
+        is.
         """
+        high = self._p_max if capacity_mw is None else capacity_mw
         error_mw = 0.0
         if math.isfinite(frequency_hz):
-            error_mw = self._bias * (self._nominal - frequency_hz)
-            self._integral_mw += INTEGRAL_GAIN_PER_S * step_s * error_mw
-            self._integral_mw = min(max(self._integral_mw, -self._limit_mw), self._limit_mw)
-        regulation = self._integral_mw + PROPORTIONAL_GAIN * error_mw
-        return np.asarray(np.clip(base_mw + self._share * regulation, 0.0, self._p_max))
+            deviation = frequency_hz - self._nominal
+            error_mw = -area_control_error(interchange_error_mw, 0.0, self._bias, deviation)
+            self.integral_mw += INTEGRAL_GAIN_PER_S * step_s * error_mw
+            self.integral_mw = min(max(self.integral_mw, -self._limit_mw), self._limit_mw)
+        regulation = self.integral_mw + PROPORTIONAL_GAIN * error_mw
+        return np.asarray(participate(base_mw, high, self._reach, self._by_headroom, regulation))
 
     def absorb(self, base_mw: Floats, new_base_mw: Floats) -> None:
         """A redispatch has taken over ``new - base``; regulate only what is left."""
-        self._integral_mw -= float((new_base_mw - base_mw).sum())
+        self.integral_mw -= float((new_base_mw - base_mw).sum())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.control.agc import Agc
+from simulator.control.areas import Areas
+from simulator.control.believed_units import BelievedUnits
+from simulator.control.dispatch import DispatchResult
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import PERIOD_S, Redispatch
+from simulator.control.restoration import Restoration
 from simulator.control.water_scada import WaterScada
+from simulator.settings import ControlSettings
 from streams import topics
 from streams.messages import AnyMessage, Command, Directive, PlantModelMessage, Setpoint
 from streams.plant_model import PlantModel
@@ -20,17 +24,20 @@ from streams.sequence import Sequencer
 
 Floats = NDArray[np.float64]
 
-BIAS_SHARE_OF_PEAK_PER_HZ = 0.1
+_LOG = logging.getLogger(__name__)
+WORTH_LOGGING_MW = 1.0
 
 
 class ControlRole:
-    """AGC each exchange, redispatch each 300 s, water SCADA each report, safe modes as ordered."""
+    """AGC each exchange, redispatch each 300 s, restoration, water SCADA each report, safe modes as
+    ordered."""
 
     name = "control"
     reads: Mapping[str, int] = {topics.MODEL: 0, topics.TELEMETRY: 0, topics.DIRECTIVES: 0}
     writes: Sequence[str] = (topics.COMMANDS,)
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ControlSettings | None = None) -> None:
+        self._settings = settings or ControlSettings()
         self._sequence = Sequencer()
         self._centre: ControlCentre | None = None
 
@@ -38,7 +45,7 @@ class ControlRole:
         """One exchange; nothing is commanded before the plant model is known."""
         for message in inbox.get(topics.MODEL, ()):
             if isinstance(message, PlantModelMessage):
-                self._centre = ControlCentre(PlantModel.decode(message.document))
+                self._centre = ControlCentre(PlantModel.decode(message.document), self._settings)
         if self._centre is None:
             return []
         setpoints = self._centre.decide(
@@ -57,17 +64,23 @@ class ControlRole:
 class ControlCentre:
     """Decisions of one exchange; knows the operator's model and what was received, nothing else."""
 
-    def __init__(self, model: PlantModel) -> None:
+    def __init__(self, model: PlantModel, settings: ControlSettings | None = None) -> None:
+        settings = settings or ControlSettings()
         self._model = model
         self._received = ReceivedState(model)
-        self._frequency_slots = self._received.slots(u.frequency_tag for u in model.units)
-        self._redispatch = Redispatch(model, self._received)
+        self._power_slots = self._received.slots(u.power_tag for u in model.units)
+        self._redispatch = Redispatch(model, self._received, settings.reserve_share)
+        self._areas = Areas(model, self._received, settings)
+        self._believed = BelievedUnits(np.array([u.p_max_mw for u in model.units]))
+        self._restoration = (
+            Restoration(model, self._received, self._redispatch, self._believed, settings)
+            if settings.restoration
+            else None
+        )
         self._water = WaterScada(model, self._received)
-        p_max = np.array([u.p_max_mw for u in model.units])
-        peak = sum(bus.load_mw for bus in model.buses)
-        self._agc = Agc(p_max, BIAS_SHARE_OF_PEAK_PER_HZ * peak, model.nominal_frequency_hz)
         self._base = np.array([u.scheduled_mw for u in model.units])
         self._target = self._base.copy()
+        self._ordered: Floats = self._base.copy()
         self._ramp_per_s = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0
         self._units = [(unit.command_link, unit.name) for unit in model.units]
         self._next_redispatch = 1
@@ -79,14 +92,16 @@ class ControlCentre:
     ) -> list[Setpoint]:
         """All set-points of one exchange."""
         heard = self._received.update(telemetry)
-        self._redispatch.observe()
+        if self._redispatch.observe():
+            self._areas.regroup(self._redispatch.island, self._redispatch.closed)
         changed = self._obey(directives)
+        changed |= self._follow_units()
         if changed or t_s >= self._next_redispatch * PERIOD_S:
             self._next_redispatch = int(t_s // PERIOD_S) + 1
-            new = self._redispatch.solve(self._base).power_mw
-            self._agc.absorb(self._target, new)
-            self._target = new
+            self._solve(t_s)
         setpoints = self._unit_setpoints()
+        if self._restoration is not None:
+            setpoints += self._restoration.decide(t_s)
         if heard & self._water_stations:
             if self._water_heard_s is not None:
                 self._water.observe(t_s - self._water_heard_s)
@@ -111,21 +126,44 @@ class ControlCentre:
                 self._water.safe = enter
         return changed
 
+    def _follow_units(self) -> bool:
+        """Which units run, as received; one that is off has no base point, one that is back starts from what
+        it gives. True where that has changed."""
+        was_on = self._believed.on
+        power = self._received.values[self._power_slots]
+        if not self._believed.observe(power, self._ordered, self._model.exchange_s):
+            return False
+        on = self._believed.on
+        back = on & ~was_on
+        for points in (self._base, self._target):
+            points[~on] = 0.0
+            points[back] = np.nan_to_num(power[back])
+        return True
+
+    def _solve(self, t_s: float) -> None:
+        result = self._redispatch.solve(self._base, self._believed.capacity_mw)
+        new = result.power_mw
+        self._areas.schedule(self._target, new, self._redispatch.expected_flows(new))
+        self._target = new.copy()
+        _log_slacks(t_s, result)
+
     def _unit_setpoints(self) -> list[Setpoint]:
         step = self._ramp_per_s * self._model.exchange_s
-        self._base = self._base + np.clip(self._target - self._base, -step, step)
-        frequency = _median(self._received.take(self._frequency_slots, missing=np.nan))
-        power = self._agc.correct(self._base, frequency, self._model.exchange_s)
+        self._base = self._base + np.minimum(np.maximum(self._target - self._base, -step), step)
+        self._ordered = self._areas.correct(self._base, self._believed.capacity_mw, self._model.exchange_s)
         return [
             Setpoint(link=link, element=name, quantity="power_mw", value=value)
-            for (link, name), value in zip(self._units, power.tolist(), strict=True)
+            for (link, name), value in zip(self._units, self._ordered.tolist(), strict=True)
         ]
 
 
-def _median(values: Floats) -> float:
-    """Median of the finite values, NaN without any; ``np.median`` takes ten times as long for so few."""
-    heard = np.sort(values[np.isfinite(values)])
-    middle = heard.size // 2
-    if not heard.size:
-        return math.nan
-    return float(heard[middle] if heard.size % 2 else (heard[middle - 1] + heard[middle]) / 2.0)
+def _log_slacks(t_s: float, result: DispatchResult) -> None:
+    """Soft limits must not hide what the dispatch could not do."""
+    found = (
+        ("believed overload", result.slack_mw),
+        ("shortage", result.shortage_mw),
+        ("reserve missing", result.reserve_short_mw),
+    )
+    for what, mw in found:
+        if abs(mw) > WORTH_LOGGING_MW:
+            _LOG.info("dispatch at %g s: %s %.1f MW", t_s, what, mw)

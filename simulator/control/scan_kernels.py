@@ -1,0 +1,100 @@
+"""Compiled parts of what the control centre does in every scan. values: received, NaN where nothing came."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Slots = NDArray[np.intp]
+Flags = NDArray[np.bool_]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def same_status(values: Floats, slots: Slots, closed: Flags) -> bool:
+    """Whether every received status agrees with ``closed``; a missing one counts as closed."""
+    differing = 0
+    for i in range(len(slots)):
+        differing += (not values[slots[i]] <= 0.5) != closed[i]
+    return differing == 0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def inject(load_mw: Floats, power_mw: Floats, unit_bus: Slots, connected: Flags) -> Floats:
+    """Injections (n_bus,) of the connected island: units less loads, which are scaled so that the sum is
+    0."""
+    total, demand = 0.0, 0.0
+    for i in range(len(unit_bus)):
+        if connected[unit_bus[i]]:
+            total += power_mw[i]
+    for i in range(len(load_mw)):
+        if connected[i]:
+            demand += load_mw[i]
+    scale = total / demand if demand > 0.0 else 1.0
+    injection = np.zeros(len(load_mw))
+    for i in range(len(load_mw)):
+        if connected[i]:
+            injection[i] = -load_mw[i] * scale
+    for i in range(len(unit_bus)):
+        if connected[unit_bus[i]]:
+            injection[unit_bus[i]] += power_mw[i]
+    return injection
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def track_offset(
+    values: Floats, slots: Slots, expected: Floats, usable: Flags, gate: Floats, gain: float, offset: Floats
+) -> None:
+    """Move ``offset`` towards received less expected flow, MW, where the two differ from it by less than
+    ``gate`` MW. A missing flow counts as 0."""
+    for i in range(len(slots)):
+        if usable[i]:
+            received = values[slots[i]]
+            residual = (0.0 if np.isnan(received) else received) - expected[i] - offset[i]
+            if abs(residual) < gate[i]:
+                offset[i] += gain * residual
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def participate(
+    base_mw: Floats, high_mw: Floats, reach_mw: Floats, by_headroom: bool, regulation_mw: float
+) -> Floats:
+    """Set-points (u,): base points plus each unit's share of the regulation, within 0 and ``high_mw``."""
+    n = len(base_mw)
+    weight, total = np.empty(n), 0.0
+    for i in range(n):
+        room = high_mw[i]
+        if by_headroom:
+            room = high_mw[i] - base_mw[i] if regulation_mw > 0.0 else min(base_mw[i], high_mw[i])
+            room = min(max(room, 0.0), reach_mw[i])
+        weight[i] = room
+        total += room
+    power = np.empty(n)
+    for i in range(n):
+        share = weight[i] / total if total > 0.0 else 0.0
+        power[i] = min(max(base_mw[i] + share * regulation_mw, 0.0), high_mw[i])
+    return power
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def finite_median(values: Floats, above: Floats) -> float:
+    """Median of the values above their bound, NaN without any."""
+    kept = values[values > above]
+    if len(kept) == 0:
+        return np.nan
+    kept.sort()
+    middle = len(kept) // 2
+    if len(kept) % 2:
+        return float(kept[middle])
+    return float((kept[middle - 1] + kept[middle]) / 2.0)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def all_as_asked(power_mw: Floats, setpoint_mw: Floats, p_max_mw: Floats, share: float) -> bool:
+    """Whether no unit gives less than its set-point by more than ``share`` of its capacity; a missing value
+    counts as given."""
+    short = 0
+    for i in range(len(power_mw)):
+        short += setpoint_mw[i] - power_mw[i] > share * p_max_mw[i]
+    return short == 0

@@ -1,0 +1,51 @@
+"""Switching orders of the control centre, as they arrive at the stations, carried out on the grid."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.grid.case import GridCase
+from simulator.grid.feeders import BLOCKS
+from simulator.grid.grid import Grid
+from streams.messages import Setpoint
+
+SWITCHING = ("branch_closed", "unit_on", "feeders_closed")
+CAUSE = "operator"
+
+
+class Switching:
+    """Elements by name; what the grid refuses is answered with the reason."""
+
+    def __init__(self, case: GridCase, grid: Grid) -> None:
+        self._grid = grid
+        self._branch = {name: i for i, name in enumerate(case.branch_name)}
+        self._unit = {name: i for i, name in enumerate(case.unit_name)}
+        self._load = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
+
+    def carry_out(self, order: Setpoint, value: float) -> str:
+        """Act on one order of SWITCHING; returns "" or why not. NaN was lost on the way: nothing happens."""
+        if math.isnan(value):
+            return ""
+        places = {"branch_closed": self._branch, "unit_on": self._unit}.get(order.quantity, self._load)
+        if order.element not in places:
+            return "no such element"
+        place = places[order.element]
+        if order.quantity == "branch_closed":
+            return self._switch_branch(place, value > 0.5)
+        if order.quantity == "unit_on":
+            return self._grid.start_unit(place) if value > 0.5 else ""
+        return self._switch_feeders(place, min(max(round(value), 0), BLOCKS))
+
+    def _switch_branch(self, branch: int, close: bool) -> str:
+        if close:
+            return self._grid.close_branch(branch, CAUSE)
+        self._grid.open_branch(branch, CAUSE)
+        return ""
+
+    def _switch_feeders(self, load: int, wanted: int) -> str:
+        change = wanted - int(self._grid.feeders_closed[load])
+        if change < 0:
+            self._grid.shed_load(load, -change)
+        elif change > 0 and not self._grid.restore_load(load, change):
+            return "no feeder could be closed"
+        return ""

@@ -1,0 +1,60 @@
+"""Plant and control centre bound together, without a bus."""
+
+from simulator.control.role import ControlCentre
+from simulator.plant_role import PlantRole
+from simulator.settings import ControlSettings, GridSettings, PlantSettings, WaterSettings
+from streams.messages import Command, Event, Telemetry
+
+STEP_S = 4.0
+
+
+class Loop:
+    """One exchange per ``step``: commands of the last one reach the plant, telemetry reaches the centre."""
+
+    def __init__(self, network="ieee39", budgets=(), load_scale=0.9, control=None, **grid):
+        control = control or ControlSettings()
+        settings = PlantSettings(
+            seed=7,
+            duration_s=86_400.0,
+            scan_s=STEP_S,
+            exchange_s=STEP_S,
+            start="2025-07-15T12:00:00",
+            grid=GridSettings(network=network, security="n-0", load_scale=load_scale, **grid),
+            water=WaterSettings(network="net1"),
+            protected_links={},
+            budgets=tuple(budgets),
+            control=control,
+        )
+        self.role = PlantRole(settings)
+        self.grid, self.case, self.model = self.role.plant.grid, self.role.plant._case, self.role.plant.model
+        self.centre = ControlCentre(self.model, control)
+        self.k, self.t_s = 0, 0.0
+        self.commands, self.events, self.orders = [], [], []
+        self.telemetry = []
+
+    def step(self, taps=()):
+        out = self.role.step(self.k, self.t_s, {"commands": self.commands, "taps": list(taps)})
+        self.events += [o.message for o in out if isinstance(o.message, Event)]
+        self.telemetry = [o.message for o in out if isinstance(o.message, Telemetry)]
+        setpoints = self.centre.decide(self.t_s, self.telemetry, [])
+        self.orders += [(self.t_s, s) for s in setpoints if s.quantity not in ("power_mw", "level_m")]
+        self.commands = [Command(producer="control", seq=self.k, k=self.k, t_s=self.t_s, setpoints=setpoints)]
+        self.k, self.t_s = self.k + 1, self.t_s + STEP_S
+
+    def run(self, seconds, taps=()):
+        self.step(taps)
+        for _ in range(round(seconds / STEP_S) - 1):
+            self.step()
+
+    def open(self, *branches, cause="fault"):
+        for name in branches:
+            self.grid.open_branch(self.case.branch_index(name), cause)
+
+    def closed(self, name):
+        return bool(self.grid.branch_closed[self.case.branch_index(name)])
+
+    def ordered(self, quantity):
+        return [(t, s.element, s.value) for t, s in self.orders if s.quantity == quantity]
+
+    def close(self):
+        self.role.close()
