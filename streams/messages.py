@@ -38,6 +38,8 @@ EventKind = Literal[
     "tap_out",
     "tap_refused",
     "switch",
+    "fault_in",
+    "fault_out",
 ]
 
 

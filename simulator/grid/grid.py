@@ -112,14 +112,14 @@ class Grid(GridState):
             self._flow.open_branch(branch)
             self._switched(branch, cause, closed=False)
 
-    def close_branch(self, branch: int) -> None:
+    def close_branch(self, branch: int, cause: str = "closed") -> None:
         """Close a branch, now; islands on its two sides meet at their inertia-weighted mean frequency.
 
         Loads that went dead with their part come back; what relays shed stays open.
         """
         if not self._flow.closed[branch]:
             self._flow.close_branch(branch)
-            self._switched(branch, "closed", closed=True)
+            self._switched(branch, cause, closed=True)
 
     def _switched(self, branch: int, cause: str, closed: bool) -> None:
         self._overload.reset(branch)
@@ -180,6 +180,14 @@ class Grid(GridState):
         self._shed(np.flatnonzero(self._uvls.acts), 1, "uvls")
         self._uvls.restart(self._uvls.acts)
         self._unit_low.restart(self._unit_low.acts)
+
+    def trip_unit(self, unit: int, cause: str) -> None:
+        """Disconnect a unit, now, if it is connected."""
+        if self._flow.unit_on[unit]:
+            self._disturbed()
+            self._trip_unit(unit, cause)
+            if self._started:
+                self._solve()
 
     def _trip_unit(self, unit: int, cause: str) -> None:
         self._log.generator_trip(self.t_s, unit, cause, self._flow.unit_mw[unit])

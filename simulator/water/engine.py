@@ -124,6 +124,15 @@ class Engine:
             scaled = m3h / (self.layout.flow_to_m3h * self._multiplier * self._factor)
             en.setbasedemand(self._project, node + 1, len(self._own_bases(node)) + 1, scaled)
 
+    def set_leak(self, node: int, coefficient_m3h_per_sqrt_m: float) -> None:
+        """Emitter of a junction, over the one of the INP."""
+        en.setoption(self._project, en.EMITEXPON, 0.5)
+        # EPANET takes an emitter per root of its own unit of pressure.
+        per_unit = en.getoption(self._project, en.PRESS_UNITS)
+        root = math.sqrt(_PSI_TO_UNIT[en.METERS] / _PSI_TO_UNIT[int(per_unit)])
+        value = coefficient_m3h_per_sqrt_m / self.layout.flow_to_m3h * root
+        en.setnodevalue(self._project, node + 1, en.EMITTER, value)
+
     def set_node_factors(self, factors: Floats) -> None:
         """(nodes,) factor per node on the INP's own demands, on top of the global factor."""
         for node in self.layout.demand_nodes.tolist():

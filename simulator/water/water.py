@@ -64,6 +64,9 @@ class Water(Readings):
         self._factor: float | Floats = 1.0
         self._factor_changed = self._per_node = False
         self._extra_m3h: dict[int, float] = {}
+        self._failed: Bools = np.zeros(len(self.layout.link_names), dtype=np.bool_)
+        self._stuck: dict[int, bool] = {}
+        self._injection_g_per_min: dict[int, float] = {}
         self._node_index = {name: i for i, name in enumerate(self.layout.node_names)}
         self._link_index = {name: i for i, name in enumerate(self.layout.link_names)}
         self._events: list[WaterEvent] = []
@@ -132,6 +135,29 @@ class Water(Readings):
         if not (math.isfinite(m3h) and m3h >= 0.0):
             raise ValueError(f"extra demand: {m3h!r} is not allowed; allowed: finite, at least 0")
         self._extra_m3h[index] = m3h
+
+    def set_pump_failed(self, pump: str, failed: bool) -> None:
+        """Let a pump fail, or run again. Raises KeyError."""
+        self._failed[self._link_index[pump]] = failed
+        self._stale = True
+
+    def set_stuck(self, link: str, stuck: bool) -> None:
+        """Hold a valve or pipe as it is, whatever is ordered. Raises KeyError."""
+        index = self._link_index[link]
+        if stuck:
+            self._stuck.setdefault(index, bool(self._ordered[index]))
+        else:
+            self._stuck.pop(index, None)
+        self._stale = True
+
+    def set_leak(self, node: str, coefficient_m3h_per_sqrt_m: float) -> None:
+        """Leak at a junction: coefficient times the root of its pressure. Raises KeyError."""
+        self._engine.set_leak(self._node_index[node], coefficient_m3h_per_sqrt_m)
+        self._stale = True
+
+    def set_injection(self, node: str, mass_g_per_min: float) -> None:
+        """Contaminant poured in at a junction. Raises KeyError."""
+        self._injection_g_per_min[self._node_index[node]] = mass_g_per_min
 
     # Time
 
@@ -237,7 +263,10 @@ class Water(Readings):
 
     def _link_open(self) -> Bools:
         result = self._ordered.copy()
+        for link, is_open in self._stuck.items():
+            result[link] = is_open
         result[self.layout.pumps] &= self._alive
+        result &= ~self._failed
         return result
 
     def _trouble(self, cause: str) -> None:
