@@ -85,8 +85,8 @@ class Storm(Section, frozen=True, kw_only=True):
 
 class Nature(Section, frozen=True, kw_only=True):
     """``[nature]``. seasonal: season and temperature act on demand, nominal load is the peak of the year,
-    else of the scenario's own week; load_classes: bus -> class of customers; renewable_units: unit -> wind
-    or solar; outages: random failures, repaired by line_crews and water_crews; storm: instead of drawn storms."""
+    else of the own week; load_classes: bus -> class of customers; renewable_units: unit -> wind or solar;
+    outages: random failures, repaired by line_crews and water_crews; storm: instead of drawn storms."""
 
     seasonal: bool = False
     latitude_deg: Annotated[float, Meta(ge=-66, le=66)] = 40.0

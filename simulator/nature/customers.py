@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import Draws
-from simulator.nature.rts_load import Day, Season, day_of, season_of
+from simulator.nature.rts_load import Day, Season, day_of
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -60,5 +60,13 @@ class Profiles:
 
     def at(self, moment: datetime) -> Floats:
         """(classes,) in the hour that begins at ``moment``."""
-        season, day = season_of(moment), day_of(moment)
+        season, day = profile_season(moment), day_of(moment)
         return np.array([self._rows[name, season, day][moment.hour] for name in CLASSES])
+
+
+def profile_season(moment: datetime) -> Season:
+    """Season of the profiles: winter from 1 November to 20 March, summer from 15 May to 14 September."""
+    date = (moment.month, moment.day)
+    if date >= (11, 1) or date <= (3, 20):
+        return "winter"
+    return "summer" if (5, 15) <= date <= (9, 14) else "transition"

@@ -122,9 +122,9 @@ def _units(seed: int, case: GridCase, duration_s: float) -> list[Fault]:
 
 def _water(seed: int, crews: int, layout: Layout, duration_s: float) -> list[Fault]:
     """Mains and pumps, one queue for the water crews."""
-    links, pumps, nowhere = layout.link_names, layout.pump_names, [0] * len(layout.link_names)
-    breaks = failures(seed, "burst", links, reliability.main_hazard(layout), nowhere, (), duration_s)
-    stops = failures(seed, "pump", pumps, reliability.pump_hazard(layout), nowhere, (), duration_s)
+    links, pumps = layout.link_names, layout.pump_names
+    breaks = failures(seed, "burst", links, reliability.main_hazard(layout), [0] * len(links), (), duration_s)
+    stops = failures(seed, "pump", pumps, reliability.pump_hazard(layout), [0] * len(pumps), (), duration_s)
     faults = []
     for outage in repaired([*breaks, *stops], crews):
         element, size = (

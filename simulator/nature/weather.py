@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from simulator.nature import climate
 from simulator.nature.noise import CorrelatedNoise
@@ -120,6 +120,8 @@ class Weather:
         return np.asarray(scale[:, np.newaxis] * np.sqrt(-np.log(ndtr(-normal))))
 
     def _cover(self, normal: Floats) -> Floats:
-        """Cloud cover with about the month's mean, from unit Gaussians."""
+        """Cloud cover with the month's mean, from unit Gaussians."""
         mean = np.array([climate.between_months(climate.MONTH_CLOUD, hour) for hour in self._hours])
-        return np.asarray(ndtr(CLOUD_CONTRAST * (normal + 2.0 * (mean[:, np.newaxis] - 0.5))))
+        # The mean of ndtr(a z + b) over a unit Gaussian z is ndtr(b / sqrt(1 + a^2)).
+        shift = math.hypot(1.0, CLOUD_CONTRAST) * ndtri(mean)
+        return np.asarray(ndtr(CLOUD_CONTRAST * normal + shift[:, np.newaxis]))
