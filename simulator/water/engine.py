@@ -132,6 +132,9 @@ class Engine:
         root = math.sqrt(_PSI_TO_UNIT[en.METERS] / _PSI_TO_UNIT[int(per_unit)])
         value = coefficient_m3h_per_sqrt_m / self.layout.flow_to_m3h * root
         en.setnodevalue(self._project, node + 1, en.EMITTER, value)
+        if value == 0.0:
+            # EPANET goes on counting the last flow of an emitter that is no more; a start clears it.
+            self.restart()
 
     def set_node_factors(self, factors: Floats) -> None:
         """(nodes,) factor per node on the INP's own demands, on top of the global factor."""

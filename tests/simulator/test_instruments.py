@@ -19,10 +19,10 @@ def make(seed=1, accuracies=(POWER, CONTACT), samples=20_000, late_s=None):
     return Instruments(seed, NAMES, accuracies, LOW, HIGH, 4.0, samples, late_s)
 
 
-def many(count, accuracy=POWER, seed=1, true=100.0, steps=(0,)):
+def many(count, accuracy=POWER, seed=1, true=100.0, steps=(0,), reach=200.0):
     """(steps, count) readings of as many devices that all see ``true``."""
     names = tuple(f"meter{i}" for i in range(count))
-    low, high = np.full(count, -200.0), np.full(count, 200.0)
+    low, high = np.full(count, -reach), np.full(count, reach)
     meter = Instruments(seed, names, (accuracy,) * count, low, high, 4.0, 10)
     return np.array([meter.measure(np.full(count, true), step) for step in steps])
 
@@ -35,7 +35,7 @@ def test_the_whole_error_has_the_variance_of_the_class():
     assert expected < SIGMA
     small = many(20_000, true=0.0)[0]
     assert np.sqrt(np.mean(small**2)) == pytest.approx(0.05, rel=0.02)
-    assert many(20_000, LEVEL, true=3.0)[0].std() == pytest.approx(0.003, rel=0.15)
+    assert many(20_000, LEVEL, true=3.0, reach=5.0)[0].std() == pytest.approx(0.003, rel=0.02)
 
 
 def test_half_of_the_variance_belongs_to_the_device_and_is_bounded_by_its_class():
