@@ -163,6 +163,11 @@ def _check(fault: Fault, where: str, known: dict[str, tuple[str, Sequence[str]]]
     if fault.element not in names:
         example = f" such as {names[0]}" if names else "; there is none here"
         raise BadInput(f"{where}.element", fault.element, f"{what}{example}")
+    check_numbers(fault, where)
+
+
+def check_numbers(fault: Fault, where: str) -> None:
+    """Raises BadInput for times or a size that make no sense, whatever the plant."""
     if not 0.0 <= fault.start_s < math.inf:
         raise BadInput(f"{where}.start_s", fault.start_s, "a finite number from 0 up")
     if not fault.end_s > fault.start_s:
