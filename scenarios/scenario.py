@@ -14,7 +14,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from simulator.settings import ControlSettings, GridSettings, PlantSettings, TapBudget, WaterSettings
+from simulator.settings import (
+    ControlSettings,
+    FaultKind,
+    FaultSettings,
+    GridSettings,
+    NatureSettings,
+    PlantSettings,
+    TapBudget,
+    WaterSettings,
+)
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -82,6 +91,43 @@ class Control(Section, frozen=True, kw_only=True):
     pick_up_s: Annotated[float, Meta(ge=0, le=3600)] = 60.0
 
 
+class Storm(Section, frozen=True, kw_only=True):
+    """``[[nature.storm]]``: bad weather over the grid area of this number, 0 for everywhere."""
+
+    start_s: NotNegative
+    end_s: Positive
+    area: Annotated[int, Meta(ge=0)] = 0
+
+
+class Nature(Section, frozen=True, kw_only=True):
+    """``[nature]``. seasonal: season and temperature act on demand, nominal load is the peak of the year,
+    else of the own week; load_classes: bus -> class of customers; renewable_units: unit -> wind or solar;
+    outages: random failures, repaired by line_crews and water_crews; storm: instead of drawn storms."""
+
+    seasonal: bool = False
+    latitude_deg: Annotated[float, Meta(ge=-66, le=66)] = 40.0
+    load_classes: dict[str, Literal["residential", "commercial", "industrial"]] = {}
+    renewable_units: dict[str, Literal["wind", "solar"]] = {}
+    outages: bool = False
+    line_crews: Annotated[int, Meta(ge=1, le=1000)] = 2
+    water_crews: Annotated[int, Meta(ge=1, le=1000)] = 1
+    storm: tuple[Storm, ...] = ()
+
+
+class Fault(Section, frozen=True, kw_only=True):
+    """``[[fault]]``: what breaks from start_s to end_s (without: to the end of the run), and how badly.
+
+    size: leak coefficient in m3/h per sqrt(m) (burst), g/min (contamination), tag's unit (instrument_bias),
+    tag's unit per hour (instrument_drift), factor (instrument_scale); none elsewhere.
+    """
+
+    kind: FaultKind
+    element: Annotated[str, Meta(min_length=1)]
+    start_s: NotNegative
+    end_s: Positive | None = None
+    size: float = 0.0
+
+
 class LinkEntry(Section, frozen=True, kw_only=True):
     """``[[link]]``: overrides the network's default protection of one link."""
 
@@ -131,6 +177,9 @@ class Scenario(Section, frozen=True, kw_only=True):
     grid: Grid = Grid()
     water: Water = Water()
     control: Control = Control()
+
+    nature: Nature = Nature()
+    fault: tuple[Fault, ...] = ()
     link: tuple[LinkEntry, ...] = ()
     attack: tuple[Attack, ...] = ()
     detector: Detector = Detector()
@@ -169,6 +218,8 @@ class Scenario(Section, frozen=True, kw_only=True):
             start=general.start,
             grid=msgspec.convert(msgspec.to_builtins(self.grid), GridSettings),
             water=msgspec.convert(msgspec.to_builtins(self.water), WaterSettings),
+            nature=msgspec.convert(msgspec.to_builtins(self.nature), NatureSettings),
+            faults=tuple(msgspec.convert(msgspec.to_builtins(fault), FaultSettings) for fault in self.fault),
             protected_links={entry.id: entry.protected for entry in self.link},
             budgets=tuple(map(tap_budget, self.attack)) if attacked else (),
             control=self.control_settings,

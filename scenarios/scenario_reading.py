@@ -14,6 +14,8 @@ import msgspec
 from scenarios import catalogue
 from scenarios.scenario import Attack, Scenario
 from scenarios.strict import explained, refuse_unknown
+from simulator.faults import check_numbers
+from simulator.nature.fault import declared_faults
 from simulator.stations import WATER_REPORT_S
 from streams.errors import BadInput
 
@@ -74,6 +76,7 @@ def check(document: dict[str, Any], source: str) -> Scenario:
         raise explained(error, document, Scenario, source) from None
     _check_times(scenario, source)
     _check_names(scenario, source)
+    _check_nature(scenario, source)
     return scenario
 
 
@@ -130,9 +133,13 @@ def _check_times(scenario: Scenario, source: str) -> None:
         allowed = f"at most {WATER_REPORT_S:g}: water reports that often, and none may be lost"
         raise BadInput(f"{source}: scenario.exchange_s", general.exchange_s, allowed)
     _multiple(source, "scenario.exchange_s", general.exchange_s, general.scan_s, "scan_s")
-    _multiple(source, "water.hydraulic_step_s", scenario.water.hydraulic_step_s, general.scan_s, "scan_s")
     period_s = scenario.control.estimator_period_s
     _multiple(source, "control.estimator_period_s", period_s, general.exchange_s, "exchange_s")
+
+    hydraulic_s = scenario.water.hydraulic_step_s
+    _divides(source, "scenario.scan_s", general.scan_s, WATER_REPORT_S, "the water report")
+    _multiple(source, "water.hydraulic_step_s", hydraulic_s, general.scan_s, "scan_s")
+    _divides(source, "water.hydraulic_step_s", hydraulic_s, WATER_REPORT_S, "the water report")
     _multiple(source, "scenario.duration_s", general.duration_s, general.exchange_s, "exchange_s")
     if general.duration_s / general.scan_s > MAX_SCANS:
         allowed = f"at most {MAX_SCANS} scans of {general.scan_s:g} s"
@@ -141,6 +148,22 @@ def _check_times(scenario: Scenario, source: str) -> None:
         if attack.end_s <= attack.start_s:
             where = f"{source}: attack[{number}].end_s"
             raise BadInput(where, attack.end_s, f"more than its start_s of {attack.start_s:g}")
+
+
+def _check_nature(scenario: Scenario, source: str) -> None:
+    """Times of storms and faults, and sizes; elements are checked where the plant is built."""
+    for number, storm in enumerate(scenario.nature.storm):
+        if storm.end_s <= storm.start_s:
+            where = f"{source}: nature.storm[{number}].end_s"
+            raise BadInput(where, storm.end_s, f"more than its start_s of {storm.start_s:g}")
+    for number, fault in enumerate(declared_faults(scenario.plant_settings(attacked=False).faults)):
+        check_numbers(fault, f"{source}: fault[{number}]")
+
+
+def _divides(source: str, field: str, value: float, whole: float, whole_name: str) -> None:
+    ratio = whole / value
+    if ratio < 0.5 or abs(ratio - round(ratio)) > 1e-9 * ratio:
+        raise BadInput(f"{source}: {field}", value, f"a whole part of the {whole:g} s of {whole_name}")
 
 
 def _multiple(source: str, field: str, value: float, unit: float, unit_name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -65,7 +65,9 @@ def explained(
 
 def _choices(path: str, kind: Any) -> str:
     """Values of the literal field that a path such as "grid.security" or "attack[0].knowledge" names."""
-    for part in re.sub(r"\[\d+\]", "", path).split("."):
+    for part in re.sub(r"\[(\d+|\.\.\.)\]", "", path).split("."):
         hint = get_type_hints(kind)[part]
         kind = next((k for k in (hint, *get_args(hint)) if _is_section(k)), hint)
-    return ", ".join(map(repr, get_args(kind)))
+    # A table by name holds its choices in its values.
+    choices = get_args(get_args(kind)[1] if get_origin(kind) is dict else kind)
+    return ", ".join(map(repr, choices))

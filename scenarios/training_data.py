@@ -1,13 +1,13 @@
 """Training data from the product's own twin: other seeds, other weather, generic tampering, labelled.
 
-Each run has its own seed (1,000,000 and up), start time and load level, and in some an outage from the start.
+Each run has its own seed (1,000,000 and up), start (``training_starts``) and load level, and in some an
+outage from the start.
 The tampering is ``scenarios.attackers.generic``; the attackers of the shipped scenarios never appear.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from scenarios import run_folder
 from scenarios.roles import ArmPlan
 from scenarios.scenario import Attack, Scenario, load_scenario
+from scenarios.training_starts import training_start
 from scenarios.workers import run_arms, usable_cores
 from simulator.control.dc_model import build_dc_model
 from simulator.plant import Plant
@@ -27,7 +28,6 @@ from streams.plant_model import PlantModel
 FIRST_SEED = 1_000_000
 ARM = "undefended"
 HARMFUL_LOADING = 1.0
-YEAR_DAYS = 365
 SHARES = ("outage_share", "tampered_share", "eps")
 
 
@@ -96,13 +96,12 @@ def generate(config: DataConfig, folder: Path, on_progress: Callable[[int, int],
 def _plan(config: DataConfig, base: Scenario, number: int, folder: Path) -> ArmPlan:
     seed = config.first_seed + number
     luck = np.random.Generator(np.random.Philox(key=seed))
-    start = datetime(2025, 1, 1) + timedelta(days=int(luck.integers(YEAR_DAYS)), hours=int(luck.integers(24)))
     general = msgspec.structs.replace(
         base.scenario,
         name=f"training-{number}",
         seed=seed,
         duration_s=config.duration_s,
-        start=start.isoformat(),
+        start=training_start(config.first_seed, number).isoformat(),
     )
     grid = msgspec.structs.replace(base.grid, load_scale=float(luck.uniform(*config.load_scale)))
     plain = msgspec.structs.replace(base, scenario=general, grid=grid, attack=())

@@ -14,8 +14,17 @@ class Order(IntEnum):
 
     GRID = 2
     WATER = 3
-    CONTROLLERS = 4
-    REPORT = 5
+    FAULTS = 4
+    CONTROLLERS = 5
+    REPORT = 6
+
+
+def due_at(env: simpy.Environment, t_s: float, order: Order) -> Event:
+    """An event at ``t_s``, not in the past, in its place among those of the same instant."""
+    due = Event(env)
+    due._ok, due._value = True, None  # a plain event scheduled by hand, as simpy.Timeout does
+    env.schedule(due, order, t_s - env.now)
+    return due
 
 
 def periodic(
@@ -25,10 +34,7 @@ def periodic(
     n = 0
     while True:
         n += 1
-        due = Event(env)
-        due._ok, due._value = True, None  # a plain event scheduled by hand, as simpy.Timeout does
-        env.schedule(due, order, n * period_s - env.now)
-        yield due
+        yield due_at(env, n * period_s, order)
         action(n)
 
 

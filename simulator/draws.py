@@ -14,11 +14,21 @@ BLOCK_STEPS = 1024
 class Draws:
     """Standard normal and uniform numbers for the elements of one role, drawn ahead in blocks of steps.
 
+    block_steps: steps in a block; small where few steps are ever asked for. Another number is another stream.
+
     Each (seed, role, element, block) has its own Philox key (Salmon et al. 2011), so that nothing depends
     on what was drawn before or on which other elements exist.
     """
 
-    def __init__(self, seed: int, role: str, elements: tuple[str, ...], kind: str = "normal") -> None:
+    def __init__(
+        self,
+        seed: int,
+        role: str,
+        elements: tuple[str, ...],
+        kind: str = "normal",
+        block_steps: int = BLOCK_STEPS,
+    ) -> None:
+        self._block_steps = block_steps
         self._keys = [
             int.from_bytes(hashlib.blake2b(f"{seed}|{role}|{name}".encode(), digest_size=16).digest())
             for name in elements
@@ -31,9 +41,9 @@ class Draws:
 
     def at(self, step: int) -> NDArray[np.float64]:
         """Row of numbers, one per element, for step >= 0."""
-        block, row = divmod(step, BLOCK_STEPS)
+        block, row = divmod(step, self._block_steps)
         if block != self._block:
-            drawn = np.empty((len(self._keys), BLOCK_STEPS))
+            drawn = np.empty((len(self._keys), self._block_steps))
             for key, own in zip(self._keys, drawn, strict=True):
                 self._seek(key, block)
                 self._fill(out=own)

@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
 from simulator.control.orders import order_tag
+from simulator.faults import Faults, Targets
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
 from simulator.grid.protection import ProtectionSettings
 from simulator.instruments import Instruments
 from simulator.interdependence import Interdependence
-from simulator.nature import ElectricDemand, WaterDemand, daily_shape
+from simulator.nature.nature import Nature
 from simulator.outcomes import Outcomes
 from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
+from simulator.station_clocks import sample_age_s
 from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
 from simulator.water.controls import read_controls
@@ -75,24 +77,14 @@ class Plant:
         case = load_case(settings.grid.network, settings.grid.ratings)
         self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
         controls = read_controls(settings.water.network)
-        self.model = build_plant_model(settings, case, self.water, controls, daily_shape(start, 0.0))
-        self._electric = ElectricDemand(
-            settings.seed,
-            start,
-            tuple(case.bus_name[b] for b in case.load_bus),
-            case.load_mw,
-            case.load_mvar,
-            settings.grid.load_scale,
-            settings.scan_s,
-        )
-        self._water_demand = WaterDemand(settings.seed, settings.water.hydraulic_step_s)
+        self._nature = Nature(settings, case, self.water.layout)
+        self.model = build_plant_model(settings, case, self.water, controls, self._nature.demand_share(0.0))
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
         self.grid = self._start_grid(protection)
-        notes = (*protection.notes(), RELAY_NOTE, TANK_NOTE)
+        notes = (*protection.notes(), *self._nature.assumptions, RELAY_NOTE, TANK_NOTE)
         self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
-        self._switching = Switching(case, self.grid)
         self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
         self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
@@ -104,7 +96,13 @@ class Plant:
             accuracies(tags),
             np.array([tag.low for tag in tags]),
             np.array([tag.high for tag in tags]),
+            settings.scan_s,
+            round(settings.duration_s / settings.scan_s) + 1,
+            sample_age_s(tags),
         )
+        tag_names = tuple(tag.name for tag in tags)
+        self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
+        self._switching = Switching(case, self.grid, self.faults)
         self._slow = np.array([tag.period_s > settings.scan_s for tag in tags])
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
@@ -118,6 +116,8 @@ class Plant:
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
         self._env.process(periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water))
+        targets = Targets(self.grid, self.water, self._instruments)
+        self._env.process(self.faults.process(self._env, targets, self._note))
         self._env.process(periodic(self._env, WATER_REPORT_S, Order.CONTROLLERS, self._report_water))
         self._env.process(periodic(self._env, settings.scan_s, Order.REPORT, self._report))
         self._report_water(0)
@@ -185,10 +185,11 @@ class Plant:
     # Processes
 
     def _scan_grid(self, scan: int) -> None:
-        load_mw, load_mvar = self._electric.at(scan)
+        load_mw, load_mvar = self._nature.electric.at(scan)
         if self._coupling.pump_load >= 0:
             load_mw[self._coupling.pump_load] += self._coupling.pump_draw_mw()
         self.grid.set_demand(load_mw, load_mvar)
+        self._nature.blow(self.grid, scan)
         derated_mw = self._coupling.derate()
         self._note_derating(derated_mw)
         self._note(self.grid.advance(scan * self.settings.scan_s))
@@ -206,7 +207,7 @@ class Plant:
         self._events.append(PlantEvent(self._env.now, "plant_derated", unit, cause, derated_mw, "MW"))
 
     def _step_water(self, step: int) -> None:
-        self.water.set_demand_factor(self._water_demand.at(step))
+        self.water.set_demand_factor(self._nature.water.at(step))
         self._coupling.draw_cooling()
         self._note(self.water.advance(step * self.settings.water.hydraulic_step_s))
         self.outcomes.water_not_delivered_m3 = self.water.water_not_delivered_m3
@@ -248,8 +249,8 @@ class Plant:
         fit_relays(grid, self._case)
         for branch in self.settings.grid.out_of_service:
             grid.open_branch(self._case.branch_index(branch), "out of service")
-        load_mw, load_mvar = self._electric.at(0)
-        grid.set_demand(load_mw, load_mvar)
+        grid.set_demand(*self._nature.electric.at(0))
+        self._nature.blow(grid, 0)
         grid.advance(0.0)
         return grid
 

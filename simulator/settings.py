@@ -63,6 +63,64 @@ class ControlSettings(Settings, frozen=True):
     pick_up_s: float = 60.0
 
 
+class Storm(Settings, frozen=True):
+    """A declared storm over the grid area of this number, 0 for everywhere."""
+
+    start_s: float
+    end_s: float
+    area: int = 0
+
+
+class NatureSettings(Settings, frozen=True):
+    """seasonal: demand follows season and temperature, so that nominal load is the peak of the year; without
+    it nominal load is the peak of the scenario's own week, in normal weather.
+
+    latitude_deg: of solar units. load_classes: bus with load -> class of its customers, for buses that are
+    not mixed. renewable_units: units that are wind or solar beside those that the case names so. outages:
+    random failures and their repair; line_crews, water_crews: who repairs. storm: declared storms instead of
+    drawn ones.
+    """
+
+    seasonal: bool = False
+    latitude_deg: float = 40.0
+    load_classes: dict[str, Literal["residential", "commercial", "industrial"]] = {}
+    renewable_units: dict[str, Literal["wind", "solar"]] = {}
+    outages: bool = False
+    line_crews: int = 2
+    water_crews: int = 1
+    storm: tuple[Storm, ...] = ()
+
+
+FaultKind = Literal[
+    "line",
+    "unit",
+    "pump",
+    "valve_stuck",
+    "burst",
+    "contamination",
+    "instrument_stuck",
+    "instrument_bias",
+    "instrument_drift",
+    "instrument_scale",
+    "instrument_dropout",
+]
+
+
+class FaultSettings(Settings, frozen=True):
+    """A declared fault. element: a branch, unit, pump, valve or pipe, junction (burst, contamination) or tag.
+
+    end_s: None lasts to the end of the run. size: leak coefficient in m3/h per sqrt(m) (burst), g/min
+    (contamination), tag's unit (instrument_bias), tag's unit per hour (instrument_drift), factor
+    (instrument_scale); 0 elsewhere.
+    """
+
+    kind: FaultKind
+    element: str
+    start_s: float
+    end_s: float | None = None
+    size: float = 0.0
+
+
 class TapBudget(Settings, frozen=True):
     """What one attack may do on links: ids in reach, clip per tag, when, and whether it may drop.
 
@@ -90,3 +148,6 @@ class PlantSettings(Settings, frozen=True):
     protected_links: dict[str, bool]
     budgets: tuple[TapBudget, ...]
     control: ControlSettings = ControlSettings()
+
+    nature: NatureSettings = NatureSettings()
+    faults: tuple[FaultSettings, ...] = ()

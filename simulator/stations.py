@@ -61,16 +61,17 @@ def from_centre(station: str) -> str:
 
 
 def build_plant_model(
-    settings: PlantSettings, case: GridCase, water: Water, controls: Controls, demand_share: float
+    settings: PlantSettings, case: GridCase, water: Water, controls: Controls, demand_share: Floats
 ) -> PlantModel:
     """The operator's model of grid and water, parameters off by OPERATOR_ERROR_SHARE from the truth.
 
-    demand_share: share of peak at which the first dispatch (``Unit.scheduled_mw``) is solved.
+    demand_share: (buses,) of nominal load, for which the first dispatch (``Unit.scheduled_mw``) is solved.
     Raises BadInput where settings name a link that does not exist.
     """
     bare = _grid_model(settings, case, np.zeros(len(case.branch_name), dtype=np.bool_))
     whole = np.ones(len(case.branch_name), dtype=np.bool_)
-    loading = np.abs(_dispatch(bare, 1.0, whole)[1]) / np.array([b.rating_mva for b in bare.branches])
+    rating = np.array([b.rating_mva for b in bare.branches])
+    loading = np.abs(_dispatch(bare, np.ones(len(case.bus_name)), whole)[1]) / rating
     most_loaded = np.argsort(-loading, kind="stable")[: settings.grid.protected_flows]
     concentrated = np.zeros(len(case.branch_name), dtype=np.bool_)
     concentrated[most_loaded] = True
@@ -208,8 +209,8 @@ def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> 
     return tuple(branches)
 
 
-def _dispatch(model: PlantModel, share: float, closed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Secure dispatch at ``share`` of nominal load: (unit power, branch flow), MW."""
+def _dispatch(model: PlantModel, share: Floats, closed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Secure dispatch at ``share`` (buses,) of nominal load: (unit power, branch flow), MW."""
     index = bus_index(model)
     dc = build_dc_model(model, closed)
     unit_bus = np.array([index[u.bus] for u in model.units], dtype=np.intp)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from simulator.faults import Faults
 from simulator.grid.case import GridCase
 from simulator.grid.feeders import BLOCKS
 from simulator.grid.grid import Grid
@@ -11,13 +12,14 @@ from streams.messages import Setpoint
 
 SWITCHING = ("branch_closed", "unit_on", "feeders_closed")
 CAUSE = "operator"
+OUT_OF_ORDER = "out of order"
 
 
 class Switching:
     """Elements by name; what the grid refuses is answered with the reason."""
 
-    def __init__(self, case: GridCase, grid: Grid) -> None:
-        self._grid = grid
+    def __init__(self, case: GridCase, grid: Grid, faults: Faults) -> None:
+        self._grid, self._faults = grid, faults
         self._branch = {name: i for i, name in enumerate(case.branch_name)}
         self._unit = {name: i for i, name in enumerate(case.unit_name)}
         self._load = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
@@ -33,14 +35,18 @@ class Switching:
         if order.quantity == "branch_closed":
             return self._switch_branch(place, value > 0.5)
         if order.quantity == "unit_on":
-            return self._grid.start_unit(place) if value > 0.5 else ""
+            return self._start_unit(place) if value > 0.5 else ""
         return self._switch_feeders(place, min(max(round(value), 0), BLOCKS))
 
     def _switch_branch(self, branch: int, close: bool) -> str:
         if close:
-            return self._grid.close_branch(branch, CAUSE)
+            faulty = branch in self._faults.out_of_order
+            return OUT_OF_ORDER if faulty else self._grid.close_branch(branch, CAUSE)
         self._grid.open_branch(branch, CAUSE)
         return ""
+
+    def _start_unit(self, unit: int) -> str:
+        return OUT_OF_ORDER if unit in self._faults.units_out_of_order else self._grid.start_unit(unit)
 
     def _switch_feeders(self, load: int, wanted: int) -> str:
         change = wanted - int(self._grid.feeders_closed[load])

@@ -46,6 +46,8 @@ EventKind = Literal[
     "tap_refused",
     "switch",
     "switch_refused",
+    "fault_in",
+    "fault_out",
 ]
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from simulator.grid.case import GridCase, load_case
 from simulator.grid.grid import Grid
 from simulator.instruments import POWER, Instruments
-from simulator.nature import ElectricDemand
+from simulator.nature.demand import ElectricDemand
 
 SCAN_S = 4.0
+MOST_SCANS = 1_000_000
 START = datetime(2025, 7, 15)
 GRID2OP_PYTHON = "BREAKWATER_GRID2OP_PYTHON"
 """Environment variable: interpreter of an environment with grid2op and lightsim2grid."""
@@ -29,19 +30,11 @@ class GridSteps:
     """A grid in calm, stepped by scans with new demand and sampled instruments."""
 
     def __init__(self, case: GridCase) -> None:
-        self._demand = ElectricDemand(
-            1,
-            START,
-            tuple(case.bus_name[b] for b in case.load_bus),
-            case.load_mw,
-            case.load_mvar,
-            1.0,
-            SCAN_S,
-        )
+        self._demand = ElectricDemand(1, START, case, 1.0, SCAN_S, {}, None)
         self.grid = Grid(case, case.unit_scheduled_mw)
         names = (*case.bus_name, *case.branch_name, *case.unit_name)
         reach = np.full(len(names), 1e4)
-        self._instruments = Instruments(1, names, (POWER,) * len(names), -reach, reach)
+        self._instruments = Instruments(1, names, (POWER,) * len(names), -reach, reach, SCAN_S, MOST_SCANS)
         self._scan = 0
 
     def run(self, scans: int) -> None:

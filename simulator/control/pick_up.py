@@ -31,7 +31,8 @@ def next_feeders(
     """Buses that get one more feeder now, those with the smallest share connected first.
 
     loads: candidates; feeders, usual (n_bus,): closed now and when all is well; capacity_mw: by island. An
-    island takes at most BLOCK_SHARE of its capacity and HEADROOM_SHARE of its headroom; what would overload a line waits.
+    island takes at most BLOCK_SHARE of its capacity and HEADROOM_SHARE of its headroom; what would overload a
+    line waits.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         share = feeders[loads] / usual[loads]

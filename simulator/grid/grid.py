@@ -227,6 +227,14 @@ class Grid(SolvedGrid):
         self._uvls.restart(self._uvls.acts)
         self._unit_voltage.restart(self._unit_voltage.acts)
 
+    def trip_unit(self, unit: int, cause: str) -> None:
+        """Disconnect a unit, now, if it is connected."""
+        if self._flow.unit_on[unit]:
+            self._disturbed()
+            self._trip_unit(unit, cause)
+            if self._started:
+                self._solve()
+
     def _trip_unit(self, unit: int, cause: str) -> None:
         self._log.generator_trip(self.t_s, unit, cause, self._flow.unit_mw[unit])
         self._flow.drop_unit(unit)

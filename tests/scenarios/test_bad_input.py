@@ -75,6 +75,34 @@ def content(folder):
         ("scenario.exchange_s=120", ["scenario.exchange_s", "120", "at most 60"]),
         ("water.feeder=99", ["water.feeder", "99"]),
         ("grid.protected_flows=999", ["grid.protected_flows", "999", "0 to 20"]),
+        ("scenario.scan_s=7", ["scenario.exchange_s", "whole multiple of scan_s = 7"]),
+        ("nature.seasonal=3", ["nature.seasonal", "3", "true or false"]),
+        ("nature.nosuch=3", ["nature.nosuch", "renewable_units"]),
+        ("nature.load_classes={{ '2' = 'castle' }}", ["nature.load_classes", "castle", "residential"]),
+        ("nature.load_classes={{ 'nosuch' = 'residential' }}", ["nature.load_classes", "'nosuch'", "bus"]),
+        ("nature.renewable_units={{ 'nosuch' = 'wind' }}", ["unit", "'nosuch'"]),
+        ("nature.storm=[{{ start_s = 9.0, end_s = 5.0 }}]", ["nature.storm[0].end_s", "5.0", "start_s of 9"]),
+        (
+            "nature={{ outages = true, storm = [{{ start_s = 1.0, end_s = 5.0, area = 9 }}] }}",
+            ["nature.storm[0].area", "9"],
+        ),
+        (
+            "fault=[{{ kind = 'line', element = '1-99', start_s = 4.0 }}]",
+            ["fault[0].element", "'1-99'", "a branch such as 1-2"],
+        ),
+        ("fault=[{{ kind = 'flood', element = 'x', start_s = 4.0 }}]", ["fault[0].kind", "flood", "burst"]),
+        (
+            "fault=[{{ kind = 'line', element = '1-2', start_s = 4.0, end_s = 2.0 }}]",
+            ["fault[0].end_s", "2.0", "start_s of 4"],
+        ),
+        (
+            "fault=[{{ kind = 'burst', element = '22', start_s = 4.0 }}]",
+            ["fault[0].size", "0.0", "m3/h per sqrt(m)"],
+        ),
+        (
+            "fault=[{{ kind = 'instrument_bias', element = 'S2/nosuch', start_s = 4.0, size = 1.0 }}]",
+            ["fault[0].element", "'S2/nosuch'", "tags.csv"],
+        ),
         ("scenario.scan_s=1e-6", ["scenario.duration_s", "200", "scans"]),
     ],
 )

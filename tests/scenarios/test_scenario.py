@@ -119,6 +119,11 @@ def test_another_value_is_another_digest():
         ("grid.security='n-2'", ["grid.security", "'n-2'", "'n-1'"]),
         ("scenario.scan_s=0.0", ["scenario.scan_s", "0.0", "> 0"]),
         ("scenario.exchange_s=6.0", ["scenario.exchange_s", "6.0", "scan_s = 4"]),
+        (
+            "scenario={ name = 'x', duration_s = 56, scan_s = 7.0, exchange_s = 7.0 }",
+            ["scenario.scan_s", "7.0", "60"],
+        ),
+        ("water.hydraulic_step_s=44.0", ["water.hydraulic_step_s", "44.0", "60 s of the water report"]),
         ("water.hydraulic_step_s=50.0", ["water.hydraulic_step_s", "50.0", "scan_s = 4"]),
         ("scenario.duration_s=6.0", ["scenario.duration_s", "6.0", "exchange_s"]),
         ("grid.security.x=1", ["grid.security", "string"]),

@@ -1,0 +1,189 @@
+"""What is broken, when: one scheduler for declared faults and for those of nature.
+
+A fault begins and ends at its own time. Faults of one kind on one element may overlap; the element is sound
+again when the last of them is over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple
+
+import simpy
+from simpy.events import Event
+
+from simulator.clock import Order, due_at
+from simulator.grid.case import GridCase
+from simulator.grid.grid import Grid
+from simulator.instruments import Instruments
+from simulator.nature.fault import Fault
+from simulator.water.water import Water
+from streams.errors import BadInput
+from streams.messages import EventKind
+
+UNITS = {
+    "burst": "m3/h per sqrt(m)",
+    "contamination": "g/min",
+    "instrument_bias": "tag's unit",
+    "instrument_drift": "tag's unit/h",
+    "instrument_scale": "factor",
+}
+POSITIVE_SIZE = ("burst", "contamination")
+GRID_KINDS = ("line", "unit")
+WATER_KINDS = ("pump", "valve_stuck", "burst", "contamination")
+
+
+class FaultEvent(NamedTuple):
+    """A fault begins or ends; the fields of a plant event. cause: its kind; value and unit: its size."""
+
+    t_s: float
+    kind: EventKind
+    element: str
+    cause: str
+    value: float
+    unit: str
+
+
+class Targets(NamedTuple):
+    """What faults act on."""
+
+    grid: Grid
+    water: Water
+    instruments: Instruments
+
+
+class Faults:
+    """Every fault of a run.
+
+    out_of_order, units_out_of_order: positions of branches and units that nobody can close or start now.
+    tag_names: of the plant model, in its order. Raises BadInput for an element that does not exist, or a time
+    or size that makes no sense; ``fault[i]`` in it counts the declared faults, which come first.
+    """
+
+    def __init__(
+        self, faults: Sequence[Fault], case: GridCase, water: Water, tag_names: tuple[str, ...]
+    ) -> None:
+        self._case = case
+        self._tags = {name: i for i, name in enumerate(tag_names)}
+        for number, fault in enumerate(faults):
+            _check(fault, f"fault[{number}]", _known(case, water, tag_names))
+        starts = [(fault.start_s, number, True) for number, fault in enumerate(faults)]
+        ends = [(fault.end_s, number, False) for number, fault in enumerate(faults) if fault.end_s < math.inf]
+        self._faults = tuple(faults)
+        self._actions = sorted([*starts, *ends])
+        self._active: dict[tuple[str, str], list[Fault]] = defaultdict(list)
+        self._opened: set[int] = set()
+        self.out_of_order: set[int] = set()
+        self.units_out_of_order: set[int] = set()
+
+    def process(
+        self, env: simpy.Environment, targets: Targets, note: Callable[[Sequence[Any]], None]
+    ) -> Generator[Event, None, None]:
+        """SimPy process: carries every beginning and end out at its time. note: takes what happened."""
+        for t_s, number, begins in self._actions:
+            yield due_at(env, t_s, Order.FAULTS)
+            fault = self._faults[number]
+            # What moves in time is brought to this instant first.
+            if fault.kind in GRID_KINDS:
+                note(targets.grid.advance(t_s))
+            elif fault.kind in WATER_KINDS:
+                note(targets.water.advance(t_s))
+            active = self._active[fault.kind, fault.element]
+            active.append(fault) if begins else active.remove(fault)
+            self._apply(fault, active, targets)
+            kind: EventKind = "fault_in" if begins else "fault_out"
+            note([FaultEvent(t_s, kind, fault.element, fault.kind, fault.size, UNITS.get(fault.kind, ""))])
+
+    def _apply(self, fault: Fault, active: list[Fault], targets: Targets) -> None:
+        """Put an element in the state that the faults now ``active`` on it make."""
+        element, sizes = fault.element, [each.size for each in active]
+        water = targets.water
+        if fault.kind == "line":
+            self._line(self._case.branch_index(element), active, targets.grid)
+        elif fault.kind == "unit":
+            self._unit(self._case.unit_index(element), active, targets.grid)
+        elif fault.kind == "pump":
+            water.set_pump_failed(element, bool(active))
+        elif fault.kind == "valve_stuck":
+            water.set_stuck(element, bool(active))
+        elif fault.kind == "burst":
+            water.set_leak(element, math.fsum(sizes))
+        elif fault.kind == "contamination":
+            water.set_injection(element, math.fsum(sizes))
+        else:
+            tag = self._tags[element]
+            mode: Any = fault.kind.removeprefix("instrument_")
+            targets.instruments.set_fault(tag, mode, [(each.start_s, each.size) for each in active])
+
+    def _line(self, branch: int, active: list[Fault], grid: Grid) -> None:
+        """A line is opened by its fault; what somebody else had opened stays open after the repair."""
+        if active:
+            self.out_of_order.add(branch)
+            if grid.branch_closed[branch]:
+                grid.open_branch(branch, active[-1].cause)
+                self._opened.add(branch)
+        else:
+            self.out_of_order.discard(branch)
+            if branch in self._opened:
+                self._opened.discard(branch)
+                grid.close_branch(branch, "repaired")
+
+    def _unit(self, unit: int, active: list[Fault], grid: Grid) -> None:
+        """A unit trips; after its repair the operator may start it."""
+        if active:
+            self.units_out_of_order.add(unit)
+            grid.trip_unit(unit, "fault")
+        else:
+            self.units_out_of_order.discard(unit)
+
+
+def _known(case: GridCase, water: Water, tag_names: tuple[str, ...]) -> dict[str, tuple[str, Sequence[str]]]:
+    """Kind of fault -> (what its element is, names that exist)."""
+    layout = water.layout
+    pumps = set(layout.pumps.tolist())
+    links = [
+        name for i, name in enumerate(layout.link_names) if i not in pumps and i not in layout.check_valves
+    ]
+    junctions = [layout.node_names[i] for i in layout.junctions]
+    tag = ("a tag of this plant (see tags.csv)", tag_names)
+    return {
+        "line": ("a branch", case.branch_name),
+        "unit": ("a unit", case.unit_name),
+        "pump": ("a pump", layout.pump_names),
+        "valve_stuck": ("a valve or pipe without check valve", links),
+        "burst": ("a junction", junctions),
+        "contamination": ("a junction", junctions),
+    } | {f"instrument_{mode}": tag for mode in ("stuck", "bias", "drift", "scale", "dropout")}
+
+
+def _check(fault: Fault, where: str, known: dict[str, tuple[str, Sequence[str]]]) -> None:
+    what, names = known[fault.kind]
+    if fault.element not in names:
+        example = f" such as {names[0]}" if names else "; there is none here"
+        raise BadInput(f"{where}.element", fault.element, f"{what}{example}")
+    check_numbers(fault, where)
+
+
+def check_numbers(fault: Fault, where: str) -> None:
+    """Raises BadInput for times or a size that make no sense, whatever the plant."""
+    if not 0.0 <= fault.start_s < math.inf:
+        raise BadInput(f"{where}.start_s", fault.start_s, "a finite number from 0 up")
+    if not fault.end_s > fault.start_s:
+        raise BadInput(f"{where}.end_s", fault.end_s, f"more than its start_s of {fault.start_s:g}")
+    _check_size(fault, where)
+
+
+def _check_size(fault: Fault, where: str) -> None:
+    kind, size = fault.kind, fault.size
+    if kind not in UNITS:
+        good, allowed = size == 0.0, f"none; a fault of kind {kind} has no size"
+    elif kind in POSITIVE_SIZE:
+        good, allowed = 0.0 < size < math.inf, f"more than 0, in {UNITS[kind]}"
+    elif kind == "instrument_scale":
+        good, allowed = 0.0 <= size < math.inf, "a factor from 0 up"
+    else:
+        good, allowed = math.isfinite(size) and size != 0.0, f"a finite number other than 0, in {UNITS[kind]}"
+    if not good:
+        raise BadInput(f"{where}.size", size, allowed)
