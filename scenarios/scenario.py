@@ -9,12 +9,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
+from simulator.settings import (
+    CommunicationSettings,
+    CoolingSettings,
+    GridSettings,
+    PlantSettings,
+    SupplySettings,
+    TapBudget,
+    Technology,
+    WaterSettings,
+)
+
+_Kind = TypeVar("_Kind")
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -56,7 +67,8 @@ class Grid(Section, frozen=True, kw_only=True):
 
 class Water(Section, frozen=True, kw_only=True):
     """``[water]``. bus feeds, through its feeder number ``feeder`` (0 is shed first), the pumps of
-    ``replication`` districts; cooled_unit draws cooling water from cooling_node."""
+    ``replication`` districts that no ``[[supply]]`` names; cooled_unit, a gas unit with a cooling tower,
+    draws cooling water from cooling_node."""
 
     network: str = "micropolis"
     bus: str = ""
@@ -65,6 +77,52 @@ class Water(Section, frozen=True, kw_only=True):
     hydraulic_step_s: Annotated[float, Meta(gt=0, le=60)] = 60.0
     cooled_unit: str = ""
     cooling_node: str = ""
+
+
+class Supply(Section, frozen=True, kw_only=True):
+    """``[[supply]]``: feeder number ``feeder`` of ``bus`` feeds pumps and water stations by name; "all" are
+    the pumps that no other supply names.
+
+    Motors drop out below dropout_pu and start again restart_s after the voltage is back, one each stagger_s.
+    Behind it, in each district, a generator of backup_kw (0: none) that takes load after backup_start_s and
+    has fuel for fuel_h hours of full load.
+    """
+
+    bus: str
+    feeder: Annotated[int, Meta(ge=0)] = 2
+    pumps: tuple[str, ...] | Literal["all"] = "all"
+    stations: tuple[str, ...] = ()
+    dropout_pu: Annotated[float, Meta(ge=0, le=0.85)] = 0.7
+    restart_s: NotNegative = 10.0
+    stagger_s: NotNegative = 5.0
+    backup_kw: NotNegative = 0.0
+    backup_start_s: NotNegative = 10.0
+    fuel_h: NotNegative = 24.0
+
+
+class Cooling(Section, frozen=True, kw_only=True):
+    """``[[cooling]]``: unit draws cooling water at junction ``node``, divided by replication (0: that of
+    ``[water]``)."""
+
+    unit: str
+    node: str
+    technology: Technology = "gas_tower"
+    replication: Annotated[int, Meta(ge=0, le=10_000)] = 0
+
+
+class Communication(Section, frozen=True, kw_only=True):
+    """``[[communication]]``: stations by name or shell-style pattern; the last entry for a station counts.
+
+    battery_h: hours of control power without the grid (default 8 in a substation, 4 on the water side);
+    recharge_h: from empty to full; bus: that charges it, "" for the station's own; via: station through
+    which its links to and from the control centre pass.
+    """
+
+    station: str
+    battery_h: NotNegative
+    recharge_h: Positive = 12.0
+    bus: str = ""
+    via: str = ""
 
 
 class LinkEntry(Section, frozen=True, kw_only=True):
@@ -115,6 +173,9 @@ class Scenario(Section, frozen=True, kw_only=True):
     scenario: General
     grid: Grid = Grid()
     water: Water = Water()
+    supply: tuple[Supply, ...] = ()
+    cooling: tuple[Cooling, ...] = ()
+    communication: tuple[Communication, ...] = ()
     link: tuple[LinkEntry, ...] = ()
     attack: tuple[Attack, ...] = ()
     detector: Detector = Detector()
@@ -146,11 +207,19 @@ class Scenario(Section, frozen=True, kw_only=True):
             scan_s=general.scan_s,
             exchange_s=general.exchange_s,
             start=general.start,
-            grid=msgspec.convert(msgspec.to_builtins(self.grid), GridSettings),
-            water=msgspec.convert(msgspec.to_builtins(self.water), WaterSettings),
+            grid=_as(self.grid, GridSettings),
+            water=_as(self.water, WaterSettings),
             protected_links={entry.id: entry.protected for entry in self.link},
             budgets=tuple(map(tap_budget, self.attack)) if attacked else (),
+            supplies=_as(self.supply, tuple[SupplySettings, ...]),
+            coolings=_as(self.cooling, tuple[CoolingSettings, ...]),
+            communication=_as(self.communication, tuple[CommunicationSettings, ...]),
         )
+
+
+def _as(section: Any, kind: type[_Kind]) -> _Kind:
+    """A section, or several, as the plant's own settings of the same fields."""
+    return msgspec.convert(msgspec.to_builtins(section), kind)
 
 
 def tap_budget(attack: Attack) -> TapBudget:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -68,4 +68,11 @@ def _choices(path: str, kind: Any) -> str:
     for part in re.sub(r"\[\d+\]", "", path).split("."):
         hint = get_type_hints(kind)[part]
         kind = next((k for k in (hint, *get_args(hint)) if _is_section(k)), hint)
-    return ", ".join(map(repr, get_args(kind)))
+    return ", ".join(map(_choice, get_args(kind)))
+
+
+def _choice(kind: Any) -> str:
+    """One value of a literal, or one alternative of a union, in words."""
+    if isinstance(kind, str):
+        return repr(kind)
+    return ", ".join(map(repr, get_args(kind))) if get_origin(kind) is Literal else "a list"

@@ -115,7 +115,8 @@ def blackout(flow: PowerFlow, island: int, feeders: Feeders) -> Relief:
 
 def _solves(solver: IslandSolver, feeders: Feeders, demand: Demand, scale: float = 1.0) -> bool:
     served = feeders.served_share() * scale
-    start = solver.solve(served * demand.load_mw, served * demand.load_mvar, scale * demand.unit_mw)
+    active_mw = served * demand.load_mw + scale * feeders.draw_mw()
+    start = solver.solve(active_mw, served * demand.load_mvar, scale * demand.unit_mw)
     return start != "none"
 
 

@@ -20,11 +20,13 @@ class Feeders:
     """Each load (d,) is BLOCKS equal feeders; shedding opens the lowest-numbered that are closed.
 
     A load of negative demand is generation on the distribution side: relays leave it connected.
+    A single feeder may carry a draw of its own beside its share of the load, such as a pumping station's.
     """
 
     def __init__(self, load_mw: Floats) -> None:
         self._opened = np.zeros((len(CAUSES), len(load_mw)), dtype=np.int64)
         self._consumes = load_mw >= 0.0
+        self._draws: dict[tuple[int, int], float] = {}
         self._count()
 
     def _count(self) -> None:
@@ -33,6 +35,14 @@ class Feeders:
         self._share: Floats = np.asarray(self._closed * BLOCK_SHARE)
         for counted in (self._closed, self._share):
             counted.flags.writeable = False
+        self._add_draws()
+
+    def _add_draws(self) -> None:
+        drawn = np.zeros(self._opened.shape[1])
+        for (load, block), mw in self._draws.items():
+            drawn[load] += mw if self.alive(load, block) else 0.0
+        drawn.flags.writeable = False
+        self._drawn: Floats = drawn
 
     def closed_blocks(self) -> Index:
         """(d,) feeders still connected, 0 to BLOCKS."""
@@ -42,9 +52,19 @@ class Feeders:
         """(d,) share of each load's demand that is connected."""
         return self._share
 
+    def set_draw(self, load: int, block: int, mw: float) -> None:
+        """What feeder ``block`` of load position ``load`` carries beside its share, while it is closed."""
+        if self._draws.get((load, block), 0.0) != mw:
+            self._draws[load, block] = mw
+            self._add_draws()
+
+    def draw_mw(self) -> Floats:
+        """(d,) draws of single feeders that are connected; no part of the load's demand."""
+        return self._drawn
+
     def alive(self, load: int, block: int) -> bool:
         """Whether feeder ``block`` (0 to BLOCKS - 1) of load position ``load`` is connected."""
-        return block >= int(self._opened[:, load].sum())
+        return block >= BLOCKS - int(self._closed[load])
 
     def opened_by(self, cause: ShedCause) -> Index:
         """(d,) feeders that ``cause`` opened."""

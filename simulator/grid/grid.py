@@ -73,6 +73,12 @@ class Grid(GridState):
         self.load_demand_mw = _checked("load_mw", load_mw, self._case.load_mw)
         self._demand_mvar = _checked("load_mvar", load_mvar, self._case.load_mw)
 
+    def set_feeder_draw(self, load: int, block: int, mw: float) -> None:
+        """Constant power on one feeder of a load (position) from now on, beside its share of the demand."""
+        if not 0.0 <= mw < math.inf:
+            raise BadInput(f"draw at load {load}", mw, "a finite number of MW, 0 or more")
+        self.feeders.set_draw(load, block, mw)
+
     def set_setpoints(self, power_mw: Floats) -> None:
         """Set-points (g,) MW from now on, held to the units' limits; NaN keeps the last one."""
         wanted = np.asarray(power_mw, dtype=np.float64)
@@ -153,7 +159,7 @@ class Grid(GridState):
 
     def _run_to_next(self, until_s: float) -> None:
         """Sub-step to the next action or power flow, and solve."""
-        self._dynamics.balance(self._connected_mw(), self._flow.island_losses_mw())
+        self._dynamics.balance(self._connected_mw(), self._constant_mw())
         left = until_s - self.t_s
         span = min(left, self._settings.resolve_s) if self.t_s < self._calm_at_s else left
         relays = (self._overload.time_to_trip(), self._uvls.time_to_act(), self._unit_low.time_to_act())
@@ -164,6 +170,12 @@ class Grid(GridState):
         if any(acted) or self._dynamics.loads.acts.any() or self._dynamics.relays.trips.any():
             self._act()
         self._solve()
+
+    def _constant_mw(self) -> Floats:
+        """Per island what does not follow frequency: losses, and draws of single feeders."""
+        losses, island = self._flow.island_losses_mw(), self._flow.bus_island[self._case.load_bus]
+        live = island != DEAD
+        return losses + np.bincount(island[live], self.feeders.draw_mw()[live], minlength=len(losses))
 
     def _act(self) -> None:
         """Carry out what the relays ordered at this instant."""
@@ -180,6 +192,14 @@ class Grid(GridState):
         self._shed(np.flatnonzero(self._uvls.acts), 1, "uvls")
         self._uvls.restart(self._uvls.acts)
         self._unit_low.restart(self._unit_low.acts)
+
+    def trip_unit(self, unit: int, cause: str) -> None:
+        """Take a unit off by its own protection, now, as a loss of cooling does; nothing where it is off."""
+        if self._flow.unit_on[unit]:
+            self._disturbed()
+            self._trip_unit(unit, cause)
+            if self._started:
+                self._solve()
 
     def _trip_unit(self, unit: int, cause: str) -> None:
         self._log.generator_trip(self.t_s, unit, cause, self._flow.unit_mw[unit])
@@ -208,6 +228,7 @@ class Grid(GridState):
         self._follow_topology()
         served, flow = self.feeders.served_share(), self._flow
         active_mw = self.load_demand_mw * served * self._dynamics.damping_factor(flow.bus_island)
+        active_mw += self.feeders.draw_mw()
         attempts = flow.solve(active_mw, self._demand_mvar * served, self._dynamics.units.power)
         return [attempt.island for attempt in attempts if attempt.start == "none"]
 

@@ -30,9 +30,9 @@ class GridState:
 
     @property
     def load_served_mw(self) -> Floats:
-        """(d,) what loads draw, their response to frequency included."""
+        """(d,) what loads draw, their response to frequency and draws of single feeders included."""
         factor = self._dynamics.damping_factor(self._flow.bus_island)
-        return np.asarray(self._connected_mw() * factor)
+        return np.asarray(self._connected_mw() * factor + self.feeders.draw_mw())
 
     def _connected_mw(self) -> Floats:
         return np.asarray(self.load_demand_mw * self.feeders.served_share())

@@ -72,6 +72,10 @@ class Readings:
         """Junctions with demand whose pressure is below 20 psi."""
         return self.state.customers_without_pressure
 
+    def extra_asked_m3h(self, node: str) -> float:
+        """Extra demand asked for at a junction in the present solution. Raises KeyError."""
+        return self._applied_extra.get(self._node_index[node], 0.0)
+
     def extra_delivered_m3h(self, node: str) -> float:
         """Extra demand delivered at a junction: its share of what the junction gets. Raises KeyError."""
         index = self._node_index[node]

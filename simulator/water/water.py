@@ -98,10 +98,10 @@ class Water(Readings):
             self._ordered[link] = is_open
             self._stale = True
 
-    def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0) -> None:
+    def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0, cause: str = "supply") -> None:
         """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too.
 
-        at_s: when it changed; the network goes on to there first if it is behind.
+        at_s: when it changed; the network goes on to there first if it is behind. cause: why.
         """
         if bool(self._alive[index]) == alive:
             return
@@ -110,7 +110,7 @@ class Water(Readings):
         self._stale = True
         flow = float(self.pump_flow_m3h[index])
         kind: EventKind = "pump_back" if alive else "pump_lost"
-        self._event(kind, self.layout.pump_names[index], "supply", flow, "m3/h")
+        self._event(kind, self.layout.pump_names[index], cause, flow, "m3/h")
 
     def set_demand_factor(self, factor: float | Floats) -> None:
         """Scale the INP's demands by one number or by (nodes,) numbers, from the next hydraulic step on.
@@ -140,6 +140,11 @@ class Water(Readings):
         self._run(until_s)
         events, self._events = self._events, []
         return events
+
+    def settle(self) -> None:
+        """Solve at once where something was switched at this instant, so that power and flows show it."""
+        if self._stale:
+            self._solve(new_inputs=False, refill=True)
 
     def _run(self, until_s: float) -> None:
         while self.t_s < until_s:
