@@ -57,17 +57,18 @@ class Interdependence:
         """(tags,) what is not measured for want of control power; None where everything is."""
         return self._stations.blind_tags
 
-    def before_grid(self, t_s: float) -> float:
-        """Put the pumps' draw on the grid and bound the cooled units; returns the capacity lost, MW."""
+    def before_grid(self) -> None:
+        """Put the pumps' draw on the grid."""
         self.supplies.draw()
-        return self._coolings.derate(t_s, self._events)
 
-    def after_grid(self, t_s: float) -> None:
-        """Let pumps and stations follow the grid as it is at t_s."""
+    def after_grid(self, t_s: float) -> float:
+        """Let pumps and stations follow the grid as it is at t_s, and cooled units the water; returns the
+        capacity that is lost, MW."""
         seconds, self._t_s = t_s - self._t_s, t_s
         moved = self.supplies.follow(t_s, self._events)
         if self._stations.follow(t_s, seconds, self.supplies.powered(), self._events) or moved:
             self._switch_pumps(t_s)
+        return self._coolings.derate(t_s, self._events)
 
     def before_water(self) -> None:
         """Ask the water network for what the cooled units need at their present output."""
@@ -90,3 +91,5 @@ class Interdependence:
                 carried, cause = False, "control power"
             self._water.set_pump_supply(pump, carried, t_s, cause)
         self._water.settle()
+        # Told now, not with the next hydraulic step: what follows from it may come before that.
+        self._events += [CouplingEvent(*event) for event in self._water.advance(t_s)]

@@ -175,10 +175,11 @@ class Plant:
 
     def _scan_grid(self, scan: int) -> None:
         self.grid.set_demand(*self._electric.at(scan))
-        derated_mw = self.coupling.before_grid(self._env.now)
+        self.coupling.before_grid()
         self._note(self.grid.advance(scan * self.settings.scan_s))
-        self.coupling.after_grid(self._env.now)
-        self._note(self.coupling.take_events())
+        derated_mw = self.coupling.after_grid(self._env.now)
+        # A unit that tripped for want of cooling did so at this instant.
+        self._note([*self.coupling.take_events(), *self.grid.advance(self._env.now)])
         self.outcomes.add_scan(float(self.grid.load_shed_mw.sum()), derated_mw, self.settings.scan_s)
         self.outcomes.min_frequency_hz = self.grid.lowest_frequency_hz
 

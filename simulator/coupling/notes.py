@@ -50,7 +50,8 @@ def station_notes(stations: Sequence[DeclaredStation]) -> Iterator[str]:
         hours = station.settings.battery_h
         batteries[hours] = batteries.get(hours, 0) + 1
     for hours, count in sorted(batteries.items()):
-        yield f"Batteries carry {count} stations for {hours:g} h without the grid."
+        stations_word = "station" if count == 1 else "stations"
+        yield f"Batteries carry {count} {stations_word} for {hours:g} h without the grid."
     for name, own in ((s.name, s.settings) for s in stations if s.settings.via or s.settings.bus):
         yield _path_note(name, own)
 
