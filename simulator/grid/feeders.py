@@ -38,9 +38,11 @@ class Feeders:
         self._add_draws()
 
     def _add_draws(self) -> None:
+        own = self._draws.items()
+        self._connected = [(load, mw) for (load, block), mw in own if self.alive(load, block)]
         drawn = np.zeros(self._opened.shape[1])
-        for (load, block), mw in self._draws.items():
-            drawn[load] += mw if self.alive(load, block) else 0.0
+        for load, mw in self._connected:
+            drawn[load] += mw
         drawn.flags.writeable = False
         self._drawn: Floats = drawn
 
@@ -57,6 +59,10 @@ class Feeders:
         if self._draws.get((load, block), 0.0) != mw:
             self._draws[load, block] = mw
             self._add_draws()
+
+    def connected_draws(self) -> list[tuple[int, float]]:
+        """(load position, MW) of every single feeder's draw that is connected."""
+        return self._connected
 
     def draw_mw(self) -> Floats:
         """(d,) draws of single feeders that are connected; no part of the load's demand."""

@@ -173,9 +173,10 @@ class Grid(GridState):
 
     def _constant_mw(self) -> Floats:
         """Per island what does not follow frequency: losses, and draws of single feeders."""
-        losses, island = self._flow.island_losses_mw(), self._flow.bus_island[self._case.load_bus]
-        live = island != DEAD
-        return losses + np.bincount(island[live], self.feeders.draw_mw()[live], minlength=len(losses))
+        constant = self._flow.island_losses_mw()
+        for load, mw in self.feeders.connected_draws():
+            constant[self._flow.bus_island[self._case.load_bus[load]]] += mw
+        return constant
 
     def _act(self) -> None:
         """Carry out what the relays ordered at this instant."""

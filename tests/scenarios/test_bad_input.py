@@ -87,7 +87,10 @@ def content(folder):
         ("supply=[{{ buss = '2' }}]", ["supply[0].buss", "'2'", "bus"]),
         ("cooling=[{{ unit = 'G99', node = '32' }}]", ["cooling.unit", "'G99'", "G1"]),
         ("cooling=[{{ unit = 'G2', node = 'nosuch' }}]", ["cooling.node", "'nosuch'", "a junction"]),
-        ("cooling=[{{ unit = 'G2', node = '32', technology = 'x' }}]", ["cooling[0].technology", "coal_tower"]),
+        (
+            "cooling=[{{ unit = 'G2', node = '32', technology = 'x' }}]",
+            ["cooling[0].technology", "coal_tower"],
+        ),
         ("cooling=[{{ unit = 'G2', node = '32', replication = -1 }}]", ["cooling[0].replication", "-1"]),
         ("communication=[{{ station = 'X', battery_h = 1.0 }}]", ["communication.station", "'X'", "S2"]),
         ("communication=[{{ station = 'S2', battery_h = -1.0 }}]", ["communication[0].battery_h", "-1.0"]),

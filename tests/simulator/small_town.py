@@ -52,3 +52,42 @@ def write_town(
     path = folder / "town.inp"
     path.write_text(INP.format(demand_m3h=demand_m3h, bottom_m=bottom_m, initial_m=initial_m, full_m=full_m))
     return str(path)
+
+
+PIPE = """
+[JUNCTIONS]
+ J1  0  0
+ J2  0  {demand_m3h}
+
+[RESERVOIRS]
+ R  {head_m}
+
+{tank}
+
+[PIPES]
+ P1  R   J1  1   1000  130  0  Open
+ P2  J1  J2  1   1000  130  0  Open
+{tank_pipe}
+
+[OPTIONS]
+ Units     CMH
+ Headloss  H-W
+ Accuracy  0.00001
+
+[TIMES]
+ Duration  24:00
+
+[END]
+"""
+
+
+def write_pipe(folder: Path, head_m: float, demand_m3h: float = 36.0, full_m: float | None = None) -> str:
+    """Path of an INP in which a reservoir feeds a customer through a pipe that costs no head.
+
+    full_m: a tower that stands full to this level above 25 m, behind 1,000 m of pipe of 200 mm.
+    """
+    tank = f"[TANKS]\n T  25  {full_m}  0  {full_m}  6  0" if full_m else ""
+    tank_pipe = " P3  J1  T  1000  200  130  0  Open" if full_m else ""
+    path = folder / "pipe.inp"
+    path.write_text(PIPE.format(head_m=head_m, demand_m3h=demand_m3h, tank=tank, tank_pipe=tank_pipe))
+    return str(path)
