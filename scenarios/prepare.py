@@ -138,13 +138,11 @@ def _declared(scenario: Scenario) -> list[str]:
     water, grid = scenario.water, scenario.grid
     notes = [
         f"The {grid.protected_flows} most loaded lines are metered over a protected link.",
-        f"Bus {water.bus or '(none)'} feeds the pumps of {water.replication} districts like {water.network}: "
-        "electric draw and water outcomes are multiplied by it, cooling draw is divided by it.",
+        f"{water.replication} districts like {water.network} hang on the grid: water outcomes are multiplied "
+        "by that.",
     ]
     if grid.load_scale != 1.0:
         notes.append(f"Every nominal load is multiplied by {grid.load_scale:g}.")
-    if water.cooled_unit:
-        notes.append(f"Unit {water.cooled_unit} draws cooling water from node {water.cooling_node}.")
     return notes
 
 

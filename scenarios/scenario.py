@@ -9,21 +9,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from simulator.settings import (
+    CommunicationSettings,
     ControlSettings,
+    CoolingSettings,
     FaultKind,
     FaultSettings,
     GridSettings,
     NatureSettings,
     PlantSettings,
+    SupplySettings,
     TapBudget,
+    Technology,
     WaterSettings,
 )
+
+_Kind = TypeVar("_Kind")
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -65,7 +71,8 @@ class Grid(Section, frozen=True, kw_only=True):
 
 class Water(Section, frozen=True, kw_only=True):
     """``[water]``. bus feeds, through its feeder number ``feeder`` (0 is shed first), the pumps of
-    ``replication`` districts; cooled_unit draws cooling water from cooling_node."""
+    ``replication`` districts that no ``[[supply]]`` names; cooled_unit, a gas unit with a cooling tower,
+    draws cooling water from cooling_node."""
 
     network: str = "micropolis"
     bus: str = ""
@@ -128,6 +135,52 @@ class Fault(Section, frozen=True, kw_only=True):
     size: float = 0.0
 
 
+class Supply(Section, frozen=True, kw_only=True):
+    """``[[supply]]``: feeder number ``feeder`` of ``bus`` feeds pumps and water stations by name; "all" are
+    the pumps that no other supply names.
+
+    Motors drop out below dropout_pu and start again restart_s after the voltage is back, one each stagger_s.
+    Behind it, in each district, a generator of backup_kw (0: none) that takes load after backup_start_s and
+    has fuel for fuel_h hours of full load.
+    """
+
+    bus: str
+    feeder: Annotated[int, Meta(ge=0)] = 2
+    pumps: tuple[str, ...] | Literal["all"] = "all"
+    stations: tuple[str, ...] = ()
+    dropout_pu: Annotated[float, Meta(ge=0, le=0.85)] = 0.7
+    restart_s: NotNegative = 10.0
+    stagger_s: NotNegative = 5.0
+    backup_kw: NotNegative = 0.0
+    backup_start_s: NotNegative = 10.0
+    fuel_h: NotNegative = 24.0
+
+
+class Cooling(Section, frozen=True, kw_only=True):
+    """``[[cooling]]``: unit draws cooling water at junction ``node``, divided by replication (0: that of
+    ``[water]``)."""
+
+    unit: str
+    node: str
+    technology: Technology = "gas_tower"
+    replication: Annotated[int, Meta(ge=0, le=10_000)] = 0
+
+
+class Communication(Section, frozen=True, kw_only=True):
+    """``[[communication]]``: stations by name or shell-style pattern; the last entry for a station counts.
+
+    battery_h: hours of control power without the grid (default 8 in a substation, 4 on the water side);
+    recharge_h: from empty to full; bus: that charges it, "" for the station's own; via: station through
+    which its links to and from the control centre pass.
+    """
+
+    station: str
+    battery_h: NotNegative
+    recharge_h: Positive = 12.0
+    bus: str = ""
+    via: str = ""
+
+
 class LinkEntry(Section, frozen=True, kw_only=True):
     """``[[link]]``: overrides the network's default protection of one link."""
 
@@ -180,6 +233,10 @@ class Scenario(Section, frozen=True, kw_only=True):
 
     nature: Nature = Nature()
     fault: tuple[Fault, ...] = ()
+
+    supply: tuple[Supply, ...] = ()
+    cooling: tuple[Cooling, ...] = ()
+    communication: tuple[Communication, ...] = ()
     link: tuple[LinkEntry, ...] = ()
     attack: tuple[Attack, ...] = ()
     detector: Detector = Detector()
@@ -188,7 +245,7 @@ class Scenario(Section, frozen=True, kw_only=True):
     @property
     def control_settings(self) -> ControlSettings:
         """What the control centre and the estimator need."""
-        return msgspec.convert(msgspec.to_builtins(self.control), ControlSettings)
+        return _as(self.control, ControlSettings)
 
     @property
     def exchanges(self) -> int:
@@ -216,14 +273,22 @@ class Scenario(Section, frozen=True, kw_only=True):
             scan_s=general.scan_s,
             exchange_s=general.exchange_s,
             start=general.start,
-            grid=msgspec.convert(msgspec.to_builtins(self.grid), GridSettings),
-            water=msgspec.convert(msgspec.to_builtins(self.water), WaterSettings),
-            nature=msgspec.convert(msgspec.to_builtins(self.nature), NatureSettings),
-            faults=tuple(msgspec.convert(msgspec.to_builtins(fault), FaultSettings) for fault in self.fault),
+            grid=_as(self.grid, GridSettings),
+            water=_as(self.water, WaterSettings),
             protected_links={entry.id: entry.protected for entry in self.link},
             budgets=tuple(map(tap_budget, self.attack)) if attacked else (),
+            supplies=_as(self.supply, tuple[SupplySettings, ...]),
+            coolings=_as(self.cooling, tuple[CoolingSettings, ...]),
+            communication=_as(self.communication, tuple[CommunicationSettings, ...]),
             control=self.control_settings,
+            nature=_as(self.nature, NatureSettings),
+            faults=_as(self.fault, tuple[FaultSettings, ...]),
         )
+
+
+def _as(section: Any, kind: type[_Kind]) -> _Kind:
+    """A section, or several, as the plant's own settings of the same fields."""
+    return msgspec.convert(msgspec.to_builtins(section), kind)
 
 
 def tap_budget(attack: Attack) -> TapBudget:

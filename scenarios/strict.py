@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -70,4 +70,11 @@ def _choices(path: str, kind: Any) -> str:
         kind = next((k for k in (hint, *get_args(hint)) if _is_section(k)), hint)
     # A table by name holds its choices in its values.
     choices = get_args(get_args(kind)[1] if get_origin(kind) is dict else kind)
-    return ", ".join(map(repr, choices))
+    return ", ".join(map(_choice, choices))
+
+
+def _choice(kind: Any) -> str:
+    """One value of a literal, or one alternative of a union, in words."""
+    if isinstance(kind, str):
+        return repr(kind)
+    return ", ".join(map(repr, get_args(kind))) if get_origin(kind) is Literal else "a list"

@@ -1,78 +1,95 @@
-"""Grid and water bound together for one run: pumps draw from a bus, a thermal unit draws cooling water."""
+"""Grid and water bound together for one run: electricity for pumps and stations, cooling water for units."""
 
 from __future__ import annotations
 
-from simulator.coupling import (
-    Cooling,
-    available_mw,
-    cooling_draw_m3h,
-    electric_draw_mw,
-    pressure_fraction,
-    pump_supplied,
-)
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.coupling.coolings import Coolings
+from simulator.coupling.declared import declared_coolings, declared_stations, declared_supplies
+from simulator.coupling.events import CouplingEvent
+from simulator.coupling.notes import cooling_notes, station_notes, supply_notes
+from simulator.coupling.station_power import StationPower
+from simulator.coupling.supplies import Supplies
 from simulator.grid.case import GridCase
 from simulator.grid.grid import Grid
-from simulator.settings import WaterSettings
+from simulator.settings import PlantSettings
 from simulator.water.water import Water
 from streams.errors import BadInput
-
-COOLING: Cooling = "gas_tower"
+from streams.links import LinkTable
+from streams.plant_model import PlantModel
 
 
 class Interdependence:
-    """The declared couplings. Raises BadInput for a bus, unit or node that does not exist.
+    """The declared couplings of a plant. Raises BadInput where they do not fit the networks.
 
-    An empty ``bus`` leaves the pumps on a supply that never fails; an empty ``cooled_unit`` cools none.
+    One district is a small city; ``[water] replication`` says how many of them hang on one bus. Electric
+    draw is multiplied by it and cooling draw divided by it, so that neither side is invisible to the other.
     """
 
-    def __init__(self, settings: WaterSettings, case: GridCase, grid: Grid, water: Water) -> None:
-        self._settings, self._case, self._grid, self._water = settings, case, grid, water
-        self._bus = case.bus_index(settings.bus) if settings.bus else -1
-        self._load = -1
-        if settings.bus:
-            loads = [i for i, bus in enumerate(case.load_bus) if bus == self._bus]
-            if not loads:
-                raise BadInput("water.bus", settings.bus, "a bus with load, whose feeders can carry pumps")
-            self._load = loads[0]
-        self._unit = case.unit_index(settings.cooled_unit) if settings.cooled_unit else -1
-        if self._unit >= 0:
-            water.set_extra_demand(settings.cooling_node, 0.0)
+    def __init__(
+        self,
+        settings: PlantSettings,
+        case: GridCase,
+        model: PlantModel,
+        grid: Grid,
+        water: Water,
+        links: LinkTable,
+    ) -> None:
+        replication, self._names = settings.water.replication, water.layout.pump_names
+        if replication < 1:
+            raise BadInput("water.replication", replication, "a whole number of at least 1")
+        self._water = water
+        supplies = declared_supplies(settings, case, self._names)
+        coolings = declared_coolings(settings, case, water)
+        stations = declared_stations(settings, case, model, supplies)
+        self.supplies = Supplies(supplies, grid, water, replication)
+        self._coolings = Coolings(coolings, case, grid, water)
+        self._stations = StationPower(stations, model, grid, links)
+        self._controller = {pump.name: pump.station for pump in model.pumps}
+        self._events: list[CouplingEvent] = []
+        self._t_s = 0.0
+        notes = (supply_notes(supplies, self._names, replication), cooling_notes(coolings))
+        self.assumptions = tuple(note for part in (*notes, station_notes(stations)) for note in part)
 
     @property
-    def pump_load(self) -> int:
-        """Position of the load that carries the pumps, -1 for none."""
-        return self._load
+    def blind_tags(self) -> NDArray[np.bool_] | None:
+        """(tags,) what is not measured for want of control power; None where everything is."""
+        return self._stations.blind_tags
 
-    def pump_draw_mw(self) -> float:
-        """Electric draw of all districts' pumps."""
-        return electric_draw_mw(self._water.pump_power_kw.tolist(), self._settings.replication)
+    def before_grid(self) -> None:
+        """Put the pumps' draw on the grid."""
+        self.supplies.draw()
 
-    def supply_pumps(self, t_s: float) -> None:
-        """Tell every pump whether its bus and feeder carry it from t_s on."""
-        if self._bus < 0:
-            return
-        supplied = pump_supplied(
-            float(self._grid.bus_voltage_pu[self._bus]),
-            bool(self._grid.bus_energised[self._bus]),
-            self._grid.feeder_alive(self._settings.bus, self._settings.feeder),
-        )
-        for pump in range(len(self._water.layout.pumps)):
-            self._water.set_pump_supply(pump, supplied, t_s)
+    def after_grid(self, t_s: float) -> float:
+        """Let pumps and stations follow the grid as it is at t_s, and cooled units the water; returns the
+        capacity that is lost, MW."""
+        seconds, self._t_s = t_s - self._t_s, t_s
+        moved = self.supplies.follow(t_s, self._events)
+        if self._stations.follow(t_s, seconds, self.supplies.powered(), self._events) or moved:
+            self._switch_pumps(t_s)
+        return self._coolings.derate(t_s, self._events)
 
-    def draw_cooling(self) -> None:
-        """Ask the water network for what the cooled unit needs at its present output."""
-        if self._unit < 0:
-            return
-        power = float(self._grid.unit_power_mw[self._unit])
-        draw = cooling_draw_m3h(power, COOLING, self._settings.replication)
-        self._water.set_extra_demand(self._settings.cooling_node, draw)
+    def before_water(self) -> None:
+        """Ask the water network for what the cooled units need at their present output."""
+        self._coolings.draw()
 
-    def derate(self) -> float:
-        """Bound the cooled unit by the pressure at its connection; returns the capacity lost, MW."""
-        if self._unit < 0:
-            return 0.0
-        p_max = float(self._case.unit_p_max_mw[self._unit])
-        fraction = pressure_fraction(self._water.pressure_m(self._settings.cooling_node))
-        limit = available_mw(p_max, fraction, COOLING)
-        self._grid.set_unit_limit(self._unit, limit)
-        return p_max - limit
+    def works(self, station: str) -> bool:
+        """Whether a station has control power."""
+        return self._stations.works(station)
+
+    def take_events(self) -> list[CouplingEvent]:
+        """What happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def _switch_pumps(self, t_s: float) -> None:
+        """Contactors of pumps: closed while the supply carries them and their controller works."""
+        for pump, name in enumerate(self._names):
+            carried, cause = self.supplies.carries(pump)
+            if carried and not self.works(self._controller.get(name, "")):
+                carried, cause = False, "control power"
+            self._water.set_pump_supply(pump, carried, t_s, cause)
+        self._water.settle()
+        # Told now, not with the next hydraulic step: what follows from it may come before that.
+        self._events += [CouplingEvent(*event) for event in self._water.advance(t_s)]

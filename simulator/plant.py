@@ -29,7 +29,7 @@ from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
 from simulator.station_clocks import sample_age_s
-from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
+from simulator.stations import PUMP_CONTROLLER, WATER_REPORT_S, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
 from simulator.water.controls import read_controls
 from simulator.water.storage import TANK_NOTE
@@ -83,10 +83,16 @@ class Plant:
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
         self.grid = self._start_grid(protection)
-        notes = (*protection.notes(), *self._nature.assumptions, RELAY_NOTE, TANK_NOTE)
-        self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
-        self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
+        self.coupling = Interdependence(settings, case, self.model, self.grid, self.water, self.links)
+        notes = (
+            *protection.notes(),
+            *self._nature.assumptions,
+            RELAY_NOTE,
+            TANK_NOTE,
+            *self.coupling.assumptions,
+        )
+        self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
         self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
         self.outcomes = Outcomes(case.nominal_hz, settings.water.replication)
         tags = self.model.tags
@@ -112,7 +118,7 @@ class Plant:
         self._true = np.full(len(tags), np.nan)
         self._source = self._sources()
         self._events: list[PlantEvent] = []
-        self._water_due = self._lacks_water = False
+        self._water_due = False
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
         self._env.process(periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water))
@@ -185,30 +191,19 @@ class Plant:
     # Processes
 
     def _scan_grid(self, scan: int) -> None:
-        load_mw, load_mvar = self._nature.electric.at(scan)
-        if self._coupling.pump_load >= 0:
-            load_mw[self._coupling.pump_load] += self._coupling.pump_draw_mw()
-        self.grid.set_demand(load_mw, load_mvar)
+        self.grid.set_demand(*self._nature.electric.at(scan))
         self._nature.blow(self.grid, scan)
-        derated_mw = self._coupling.derate()
-        self._note_derating(derated_mw)
+        self.coupling.before_grid()
         self._note(self.grid.advance(scan * self.settings.scan_s))
-        self._coupling.supply_pumps(self._env.now)
+        derated_mw = self.coupling.after_grid(self._env.now)
+        # A unit that tripped for want of cooling did so at this instant.
+        self._note([*self.coupling.take_events(), *self.grid.advance(self._env.now)])
         self.outcomes.add_scan(float(self.grid.load_shed_mw.sum()), derated_mw, self.settings.scan_s)
         self.outcomes.min_frequency_hz = self.grid.lowest_frequency_hz
 
-    def _note_derating(self, derated_mw: float) -> None:
-        """An event where the cooled unit begins to lack water, and where it has enough again."""
-        if (derated_mw > 0.0) == self._lacks_water:
-            return
-        self._lacks_water = derated_mw > 0.0
-        cause = "cooling water lacks" if self._lacks_water else "cooling water is back"
-        unit = self.settings.water.cooled_unit
-        self._events.append(PlantEvent(self._env.now, "plant_derated", unit, cause, derated_mw, "MW"))
-
     def _step_water(self, step: int) -> None:
         self.water.set_demand_factor(self._nature.water.at(step))
-        self._coupling.draw_cooling()
+        self.coupling.before_water()
         self._note(self.water.advance(step * self.settings.water.hydraulic_step_s))
         self.outcomes.water_not_delivered_m3 = self.water.water_not_delivered_m3
         self.outcomes.low_pressure_node_hours = self.water.low_pressure_node_hours
@@ -221,7 +216,9 @@ class Plant:
         true = self._pool()[self._source]
         self._true[self._slow] = true[self._slow]
         self._measured[self._slow] = self._instruments.measure(true, step)[self._slow]
-        self._pumps.control(self._env.now, self._measured, self._link_sent, self._link_values)
+        self._blind()
+        powered = self.coupling.works(PUMP_CONTROLLER)
+        self._pumps.control(self._env.now, self._measured, self._link_sent, self._link_values, powered)
 
     def _report(self, scan: int) -> None:
         """Sample the grid's instruments; taps act on the way to SCADA."""
@@ -230,6 +227,7 @@ class Plant:
         fast = ~self._slow
         self._true[fast] = true[fast]
         self._measured[fast] = self._instruments.measure(true, scan)[fast]
+        self._blind()
         received = self.links.apply(now, self._measured, None if self._water_due else fast)
         keep = self._slow if not self._water_due else np.zeros_like(self._slow)
         self._received = np.where(keep, self._received, received)
@@ -239,6 +237,11 @@ class Plant:
             )
 
     # Inner parts
+
+    def _blind(self) -> None:
+        """A station without control power measures nothing."""
+        if self.coupling.blind_tags is not None:
+            self._measured[self.coupling.blind_tags] = np.nan
 
     def _start_grid(self, protection: ProtectionSettings) -> Grid:
         """Grid at t = 0: the operator's schedule, demand of nature's first step."""

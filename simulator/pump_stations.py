@@ -31,8 +31,10 @@ class PumpStations:
         ]
         self._level_count = len(model.tanks)
 
-    def control(self, t_s: float, measured: Floats, link_sent: Floats, link_values: Floats) -> None:
-        """One PLC cycle on what arrives of ``measured`` (tag order).
+    def control(
+        self, t_s: float, measured: Floats, link_sent: Floats, link_values: Floats, powered: bool = True
+    ) -> None:
+        """One PLC cycle on what arrives of ``measured`` (tag order); without power it decides nothing.
 
         Writes what goes out over each link into ``link_sent`` and what arrives into ``link_values``.
         """
@@ -41,8 +43,9 @@ class PumpStations:
             link_sent[row] = measured[slot]
             value = self._links.apply_link(link, t_s, measured[slot : slot + 1].copy())[0]
             link_values[row] = received[tank] = value
-        self._controller.step(t_s, received)
-        self._controller.apply(self._water)
+        if powered:
+            self._controller.step(t_s, received)
+            self._controller.apply(self._water)
 
     def command(self, pump: str, quantity: str, value: float) -> None:
         """Order of the control centre; a value lost on the way (NaN) changes nothing."""

@@ -26,11 +26,12 @@ class GridSettings(Settings, frozen=True):
 
 
 class WaterSettings(Settings, frozen=True):
-    """network: catalogue name or INP path; bus: grid bus that feeds the pumps, through its feeder number
-    ``feeder`` (0 is shed first); replication: districts on it.
+    """network: catalogue name or INP path; bus: grid bus that feeds, through its feeder number ``feeder``
+    (0 is shed first), every pump that no supply names, "" for a supply that never fails; replication:
+    districts on it.
 
-    cooled_unit: name of the thermal unit that draws cooling water from cooling_node, "" for none;
-    its draw in the network is divided by replication.
+    cooled_unit: name of the thermal unit with a gas tower that draws cooling water from cooling_node, ""
+    for none; its draw in the network is divided by replication.
     """
 
     network: str = "micropolis"
@@ -121,6 +122,62 @@ class FaultSettings(Settings, frozen=True):
     size: float = 0.0
 
 
+Technology = Literal[
+    "gas_tower",
+    "gas_once_through",
+    "coal_tower",
+    "coal_once_through",
+    "nuclear_tower",
+    "nuclear_once_through",
+]
+
+
+class SupplySettings(Settings, frozen=True):
+    """One electric supply of water works: feeder ``feeder`` of grid bus ``bus``, and what stands behind it.
+
+    pumps: names, or "all" that no other supply names; stations: of the water side, by name. Motors drop out
+    below dropout_pu of rated voltage; the first starts again restart_s after the voltage is back, each
+    further one stagger_s later. backup_kw: capacity of a generator in one district, 0 for none; it takes
+    load backup_start_s after the mains fail, and fuel_h hours of full load are in its tank.
+    """
+
+    bus: str
+    feeder: int = 2
+    pumps: tuple[str, ...] | Literal["all"] = "all"
+    stations: tuple[str, ...] = ()
+    dropout_pu: float = 0.7
+    restart_s: float = 10.0
+    stagger_s: float = 5.0
+    backup_kw: float = 0.0
+    backup_start_s: float = 10.0
+    fuel_h: float = 24.0
+
+
+class CoolingSettings(Settings, frozen=True):
+    """Unit ``unit`` draws cooling water at junction ``node``; its draw there is divided by replication,
+    where 0 stands for that of the water network."""
+
+    unit: str
+    node: str
+    technology: Technology = "gas_tower"
+    replication: int = 0
+
+
+class CommunicationSettings(Settings, frozen=True):
+    """Control power and path of the stations that ``station``, a name or shell-style pattern, matches.
+
+    battery_h: how long the battery lasts without its charger; recharge_h: from empty to full. bus: whose
+    loss stops the charger, "" for the station's own. via: station through which its links to and from the
+    control centre pass, "" for none. Of several entries for a station the last counts.
+    """
+
+    station: str
+    battery_h: float
+    recharge_h: float = 12.0
+    bus: str = ""
+    via: str = ""
+
+
 class TapBudget(Settings, frozen=True):
     """What one attack may do on links: ids in reach, clip per tag, when, and whether it may drop.
 
@@ -136,7 +193,8 @@ class TapBudget(Settings, frozen=True):
 
 
 class PlantSettings(Settings, frozen=True):
-    """One run of the plant. start: ISO date and time of t_s = 0."""
+    """One run of the plant. start: ISO date and time of t_s = 0. supplies, coolings, communication: what
+    grid and water need of each other beyond ``water``'s own bus and cooled unit."""
 
     seed: int
     duration_s: float
@@ -151,3 +209,7 @@ class PlantSettings(Settings, frozen=True):
 
     nature: NatureSettings = NatureSettings()
     faults: tuple[FaultSettings, ...] = ()
+
+    supplies: tuple[SupplySettings, ...] = ()
+    coolings: tuple[CoolingSettings, ...] = ()
+    communication: tuple[CommunicationSettings, ...] = ()

@@ -73,7 +73,8 @@ class LinkTable:
         for slot, tag in enumerate(model.tags):
             main[tag.link][tag.name] = slot
         reach = [slot for link, slots in main.items() for slot in self._reach(link, slots)]
-        self._main = Channel(len(model.tags), reach)
+        self._main_count = len(model.tags)
+        self._main = Channel(self._main_count, reach)
         self._watch = Watch(self._main, [tag.link for tag in model.tags])
         self._places |= {link: _Place(self._main, self._watch, slots) for link, slots in main.items()}
 
@@ -87,6 +88,17 @@ class LinkTable:
             self._places[link] = _Place(channel, Watch(channel, [link] * len(slots)), slots)
             self._values[link] = np.full(len(slots), np.nan)
         self._check_budgets(budgets)
+        self._down: frozenset[str] = frozenset()
+        self._down_slots = np.zeros(0, dtype=np.bool_)
+
+    def set_down(self, links: frozenset[str]) -> None:
+        """Links over which nothing arrives from now on, whatever is sent; all others work."""
+        self._down = links
+        self._down_slots = np.zeros(self._main_count, dtype=np.bool_)
+        for link in links & self._places.keys():
+            place = self._places[link]
+            if place.channel is self._main:
+                self._down_slots[list(place.slots.values())] = True
 
     def accept(self, tap: Tap) -> Refusal | None:
         """Take a tap, or say why not. It acts from its start, or from the next value where that is past."""
@@ -115,6 +127,8 @@ class LinkTable:
         Returns ``measured`` itself, not a copy, when nothing is tampered with. arriving: tags that are
         reported now, None for all; what becomes of the others is not seen, so it makes no transition.
         """
+        if self._down:
+            measured = np.where(self._down_slots, np.nan, measured)
         received = self._main.apply(t_s, measured)
         if not self._watch.idle:
             self._transitions += self._watch.look(t_s, measured, received, arriving)
@@ -123,16 +137,20 @@ class LinkTable:
     def apply_link(self, link: str, t_s: float, measured: Vector, arriving: Mask | None = None) -> Vector:
         """Received values over one other link, in the order of its ``link_tags``; ``arriving`` as above."""
         place = self._places[link]
+        if link in self._down:
+            measured = np.full_like(measured, np.nan)
         received = place.channel.apply(t_s, measured)
         if not place.watch.idle:
             self._transitions += place.watch.look(t_s, measured, received, arriving)
         return received
 
     def apply_command(self, link: str, element: str, value: float, t_s: float) -> float:
-        """Received value of one element of a command over ``link``; NaN when it was dropped.
+        """Received value of one element of a command over ``link``; NaN when it was lost on the way.
 
         ``element`` is a tag of the link in ``link_tags``; one that is not declared there passes as it is.
         """
+        if link in self._down:
+            return math.nan
         place = self._places.get(link)
         if place is None or element not in place.slots:
             return value

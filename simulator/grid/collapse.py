@@ -115,8 +115,9 @@ def blackout(flow: PowerFlow, island: int, feeders: Feeders) -> Relief:
 
 def _solves(solver: IslandSolver, feeders: Feeders, demand: Demand, scale: float = 1.0) -> bool:
     served = feeders.served_share() * scale
+    drawn = scale * feeders.draw_mw()
     active, reactive = (
-        (served * demand.load_mw).astype(np.float32),
+        (served * demand.load_mw + drawn).astype(np.float32),
         (served * demand.load_mvar).astype(np.float32),
     )
     return solver.solve(active, reactive, scale * demand.unit_mw) != "none"

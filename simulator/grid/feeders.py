@@ -23,6 +23,7 @@ class Feeders:
 
     A load of negative demand is generation on the distribution side: relays leave it connected.
     changes: counts every change, for those who keep figures of their own.
+    A single feeder may carry a draw of its own beside its share of the load, such as a pumping station's.
     """
 
     def __init__(self, load_mw: Floats) -> None:
@@ -30,6 +31,7 @@ class Feeders:
         self._cause = np.full((len(load_mw), BLOCKS), CLOSED, dtype=np.int64)
         self._consumes = load_mw >= 0.0
         self.changes = 0
+        self._draws: dict[tuple[int, int], float] = {}
         self._count()
 
     def _count(self) -> None:
@@ -40,6 +42,15 @@ class Feeders:
         self._share: Floats = np.asarray(self._closed * BLOCK_SHARE)
         for counted in (self._closed, self._share):
             counted.flags.writeable = False
+        self._add_draws()
+
+    def _add_draws(self) -> None:
+        drawn = np.zeros(self._opened.shape[1])
+        for (load, block), mw in self._draws.items():
+            if self.alive(load, block):
+                drawn[load] += mw
+        drawn.flags.writeable = False
+        self._drawn: Floats = drawn
 
     def closed_blocks(self) -> Index:
         """(d,) feeders still connected, 0 to BLOCKS."""
@@ -48,6 +59,16 @@ class Feeders:
     def served_share(self) -> Floats:
         """(d,) share of each load's demand that is connected."""
         return self._share
+
+    def set_draw(self, load: int, block: int, mw: float) -> None:
+        """What feeder ``block`` of load position ``load`` carries beside its share, while it is closed."""
+        if self._draws.get((load, block), 0.0) != mw:
+            self._draws[load, block] = mw
+            self._add_draws()
+
+    def draw_mw(self) -> Floats:
+        """(d,) draws of single feeders that are connected; no part of the load's demand."""
+        return self._drawn
 
     def alive(self, load: int, block: int) -> bool:
         """Whether feeder ``block`` (0 to BLOCKS - 1) of load position ``load`` is connected."""

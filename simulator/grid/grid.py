@@ -60,6 +60,12 @@ class Grid(SolvedGrid):
         self.load_demand_mw = _checked("load_mw", load_mw, self._case.load_mw)
         self.load_demand_mvar = _checked("load_mvar", load_mvar, self._case.load_mw)
 
+    def set_feeder_draw(self, load: int, block: int, mw: float) -> None:
+        """Constant power on one feeder of a load (position) from now on, beside its share of the demand."""
+        if not 0.0 <= mw < math.inf:
+            raise BadInput(f"draw at load {load}", mw, "a finite number of MW, 0 or more")
+        self.feeders.set_draw(load, block, mw)
+
     def set_setpoints(self, power_mw: Floats) -> None:
         """Set-points (g,) MW from now on, held to the units' limits; NaN keeps the last one."""
         wanted = np.asarray(power_mw, dtype=np.float64)
@@ -198,7 +204,7 @@ class Grid(SolvedGrid):
         """Sub-step to the next action or power flow, and solve."""
         # A change of demand falls on the rotors at once, before the network is solved for it.
         self._connect()
-        self._dynamics.take_losses(self._flow.island_losses_mw)
+        self._dynamics.take_losses(self._flow.island_losses_mw + self._drawn_mw[: len(self._flow.islands)])
         left = until_s - self.t_s
         span = min(left, self._settings.resolve_s) if self.t_s < self._calm_at_s else left
         passed = self._dynamics.run(min(span, self._relay_s))
@@ -228,7 +234,7 @@ class Grid(SolvedGrid):
         self._unit_voltage.restart(self._unit_voltage.acts)
 
     def trip_unit(self, unit: int, cause: str) -> None:
-        """Disconnect a unit, now, if it is connected."""
+        """Take a unit off by its own protection, now, as a loss of cooling does; nothing where it is off."""
         if self._flow.unit_on[unit]:
             self._disturbed()
             self._trip_unit(unit, cause)

@@ -145,6 +145,7 @@ def connected_demand(
     demand_mw: Floats,
     demand_mvar: Floats,
     share: Floats,
+    drawn_mw: Floats,
     load_bus: Index,
     bus_island: Index,
     hz: Floats,
@@ -154,14 +155,16 @@ def connected_demand(
     active: NDArray[np.float32],
     reactive: NDArray[np.float32],
     island_load_mw: Floats,
+    island_drawn_mw: Floats,
 ) -> None:
     """Demand behind closed feeders, for the solver and for the swing equation.
 
-    share (d,) of each load that is connected; hz per island; damping_pu: response of load to frequency. Fills
-    served_mw (d,) with that response, 0 where dead, active and reactive (d,) for the model, and
-    island_load_mw, at nominal frequency.
+    share (d,) of each load that is connected; drawn_mw (d,) of single feeders, whatever the frequency; hz per
+    island; damping_pu: response of load to frequency. Fills served_mw (d,) with that response, 0 where dead,
+    active and reactive (d,) for the model, island_load_mw, at nominal frequency, and island_drawn_mw.
     """
     island_load_mw[:] = 0.0
+    island_drawn_mw[:] = 0.0
     for i in range(len(demand_mw)):
         k = bus_island[load_bus[i]]
         if k < 0:
@@ -169,6 +172,7 @@ def connected_demand(
             continue
         connected = demand_mw[i] * share[i]
         island_load_mw[k] += connected
-        served_mw[i] = connected * (1.0 + damping_pu * (hz[k] / nominal_hz - 1.0))
+        island_drawn_mw[k] += drawn_mw[i]
+        served_mw[i] = connected * (1.0 + damping_pu * (hz[k] / nominal_hz - 1.0)) + drawn_mw[i]
         active[i] = served_mw[i]
         reactive[i] = demand_mvar[i] * share[i]

@@ -22,9 +22,10 @@ Flags = NDArray[np.bool_]
 class Balance(NamedTuple):
     """Energy per live island and, last, in all dead parts together, MW; each (islands + 1,).
 
-    demand_mw: at nominal frequency; response_mw: what loads draw more for their island's frequency;
-    losses_mw: branches and shunts. demand + response = served + shed exactly; mismatch_mw = generation -
-    served - losses, which is rounding (lightsim2grid keeps powers in float32, 1e-5 MW each).
+    demand_mw: at nominal frequency, connected draws of single feeders included; response_mw: what loads draw
+    more for their island's frequency; losses_mw: branches and shunts. demand + response = served + shed
+    exactly; mismatch_mw = generation - served - losses, which is rounding (lightsim2grid keeps powers in
+    float32, 1e-5 MW each).
     """
 
     demand_mw: Floats
@@ -40,8 +41,7 @@ class GridState:
     """Read-only view; n buses, l branches, g units, d loads, in the case's order.
 
     Arrays may be those in use: copy what is kept beyond the next ``advance``. load_demand_mw,
-    load_demand_mvar (d,): demand at
-    nominal frequency as set.
+    load_demand_mvar (d,): demand at nominal frequency as set.
     """
 
     def __init__(self, case: GridCase, flow: PowerFlow, dynamics: FrequencyDynamics) -> None:
@@ -51,6 +51,8 @@ class GridState:
         self.load_demand_mw: Floats = case.load_mw.copy()
         self.load_demand_mvar: Floats = case.load_mvar.copy()
         self._served_mw = np.zeros(len(case.load_mw))
+        # Per island, draws of single feeders.
+        self._drawn_mw = np.zeros(len(case.bus_name))
         self._active = np.zeros(len(case.load_mw), dtype=np.float32)
         self._reactive = np.zeros(len(case.load_mw), dtype=np.float32)
 
@@ -61,6 +63,7 @@ class GridState:
             self.load_demand_mw,
             self.load_demand_mvar,
             self.feeders.served_share(),
+            self.feeders.draw_mw(),
             self._case.load_bus,
             self._flow.bus_island,
             dynamics.islands.hz,
@@ -70,11 +73,12 @@ class GridState:
             self._active,
             self._reactive,
             dynamics.islands.load_mw,
+            self._drawn_mw,
         )
 
     @property
     def load_served_mw(self) -> Floats:
-        """(d,) what loads draw, their response to frequency included."""
+        """(d,) what loads draw, their response to frequency and draws of single feeders included."""
         return self._served_mw
 
     @property
@@ -164,7 +168,7 @@ class GridState:
             np.add.at(totals, np.where(island == DEAD, n, island), values_mw)
             return totals
 
-        demand = per_island(case.load_bus, self.load_demand_mw)
+        demand = per_island(case.load_bus, self.load_demand_mw + self.feeders.draw_mw())
         served = per_island(case.load_bus, self.load_served_mw)
         shed = per_island(case.load_bus, self.load_shed_mw)
         generation = per_island(case.unit_bus, self.unit_power_mw)

@@ -143,6 +143,10 @@ class Readings:
         stored = float((self._storage.volume_m3 - self._start_volume_m3).sum())
         return self._accounts.balance(stored, self.tank_overflow_m3)
 
+    def extra_asked_m3h(self, node: str) -> float:
+        """Extra demand asked for at a junction in the present solution. Raises KeyError."""
+        return self._applied_extra.get(self._node_index[node], 0.0)
+
     def extra_delivered_m3h(self, node: str) -> float:
         """Extra demand delivered at a junction: its share of what the junction gets. Raises KeyError."""
         index = self._node_index[node]

@@ -50,6 +50,25 @@ def test_catalogue_scenarios_load_and_survive_being_written(name, tmp_path):
     assert again.digest() == scenario.digest()
 
 
+def test_what_couples_the_systems_survives_being_written(base, tmp_path):
+    couplings = (
+        "supply=[{ bus = '76', pumps = ['Pump1'], backup_kw = 80.0 }, { bus = '77', stations = ['PLC'] }]",
+        "cooling=[{ unit = 'G89', node = 'TN458', technology = 'coal_tower', replication = 7 }]",
+        "communication=[{ station = 'S*', battery_h = 2.0, via = 'S69' }]",
+    )
+    scenario = load_scenario(base, couplings)
+    path = tmp_path / "again.toml"
+    path.write_text(to_toml(scenario.document()))
+    assert read_scenario(path) == scenario
+    plant = scenario.plant_settings(attacked=False)
+    assert [(own.bus, own.pumps, own.backup_kw) for own in plant.supplies] == [
+        ("76", ("Pump1",), 80.0),
+        ("77", "all", 0.0),
+    ]
+    assert (plant.coolings[0].technology, plant.coolings[0].replication) == ("coal_tower", 7)
+    assert (plant.communication[0].battery_h, plant.communication[0].via) == (2.0, "S69")
+
+
 def test_smoke_has_300_scans():
     smoke = load_scenario("smoke")
     assert smoke.scenario.duration_s / smoke.scenario.scan_s == 300

@@ -218,14 +218,15 @@ def test_what_does_not_exist_is_named(changes, named):
 
 def test_derating_is_told_when_it_begins_and_when_it_ends(plant, monkeypatch):
     one = plant()
-    lacking_mw = iter([0.0, 0.0, 7.0, 5.0, 0.0, 0.0])
-    monkeypatch.setattr(one._coupling, "derate", lambda: next(lacking_mw))
+    capacity_mw = float(one._case.unit_p_max_mw[one._case.unit_index("G89")])
+    shares = iter([1.0, 1.0, 0.5, 0.8, 1.0, 1.0])
+    monkeypatch.setattr(one.coupling._coolings, "_delivered_fraction", lambda node: next(shares))
     events = [event for report in run(one, 5) for event in report.events if event.kind == "plant_derated"]
-    assert [(event.element, event.value, event.t_s) for event in events] == [
-        ("G89", 7.0, 3 * SCAN_S),
-        ("G89", 0.0, 5 * SCAN_S),
-    ]
-    assert one.outcomes.plant_derated_mwh == pytest.approx(12.0 * SCAN_S / 3600.0)
+    # A tower bears the loss of its blow-down: 205 of 225 gallons are needed.
+    lacking_mw = [capacity_mw * (1.0 - share * 225.0 / 205.0) for share in (0.5, 0.8)]
+    assert [(event.element, event.t_s) for event in events] == [("G89", 3 * SCAN_S), ("G89", 5 * SCAN_S)]
+    assert [event.value for event in events] == pytest.approx([lacking_mw[0], 0.0])
+    assert one.outcomes.plant_derated_mwh == pytest.approx(sum(lacking_mw) * SCAN_S / 3600.0)
 
 
 def test_shedding_by_cause_is_the_sum_of_its_events(plant):

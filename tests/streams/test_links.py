@@ -376,3 +376,40 @@ def test_stations_in_reach_are_those_of_the_budgets():
     for station in STATIONS:
         refused = links.accept(tap("set", [0.0], link=f"{station}>SCADA", tags=(f"{station}/a_mw",)))
         assert (refused is None) == (station in STATIONS[:2])
+
+
+def test_nothing_arrives_over_a_link_that_is_down():
+    links = table()
+    own = [i for i, tag in enumerate(MODEL.tags) if tag.link == "S00>SCADA"]
+    measured = np.arange(float(N))
+    links.set_down(frozenset({"S00>SCADA", "PLC2>PLC1", "SCADA>PLC1"}))
+    received = links.apply(0.0, measured)
+    assert np.isnan(received[own]).all()
+    np.testing.assert_array_equal(np.delete(received, own), np.delete(measured, own))
+    others = {entry.link for entry in MODEL.link_tags}
+    assert others
+    for link in others:
+        carried = sum(entry.link == link for entry in MODEL.link_tags)
+        links.set_down(frozenset({link}))
+        assert np.isnan(links.apply_link(link, 4.0, np.ones(carried))).all()
+        element = next(entry.tag for entry in MODEL.link_tags if entry.link == link)
+        assert math.isnan(links.apply_command(link, element, 1.0, 4.0))
+        links.set_down(frozenset())
+        assert links.apply_link(link, 8.0, np.ones(carried)).tolist() == [1.0] * carried
+    assert links.apply(8.0, measured) is measured
+
+
+def test_a_tap_on_a_link_that_is_down_makes_no_value():
+    links = table()
+    assert links.accept(tap("set", [50.0], start_s=0.0)) is None
+    links.set_down(frozenset({"S00>SCADA"}))
+    assert math.isnan(links.apply(4.0, np.full(N, 10.0))[0])
+    links.set_down(frozenset())
+    assert links.apply(8.0, np.full(N, 10.0))[0] != 10.0
+
+
+def test_a_command_that_is_not_declared_is_lost_on_a_link_that_is_down_too():
+    links = table()
+    assert links.apply_command("SCADA>S09", "G1", 5.0, 0.0) == 5.0
+    links.set_down(frozenset({"SCADA>S09"}))
+    assert math.isnan(links.apply_command("SCADA>S09", "G1", 5.0, 4.0))

@@ -94,7 +94,8 @@ def check_state(grid: Grid) -> None:
     assert abs(demand - connected - shed) < 1e-6
     assert abs(grid.load_shed_mw.sum() - shed) < 1e-6
     factor = grid._dynamics.damping_factor(flow.bus_island)
-    np.testing.assert_allclose(served, (grid.load_demand_mw - grid.load_shed_mw) * factor, atol=1e-9)
+    connected = (grid.load_demand_mw - grid.load_shed_mw) * factor
+    np.testing.assert_allclose(served, connected + grid.feeders.draw_mw(), atol=1e-9)
 
 
 def watched(grid: Grid, check: Callable[[Grid], None] = check_state) -> Grid:
