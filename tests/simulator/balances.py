@@ -78,7 +78,7 @@ def check_islands(plant: Plant) -> None:
     """Generation = served load + losses with shunts in every island; nothing in a dead one."""
     grid, case = plant.grid, plant._case
     flow = grid._flow
-    losses_mw = flow.island_losses_mw()
+    losses_mw = flow.island_losses_mw
     load_island, unit_island = flow.bus_island[case.load_bus], flow.bus_island[case.unit_bus]
     for k in range(len(flow.islands)):
         generated = grid.unit_power_mw[unit_island == k].sum()
