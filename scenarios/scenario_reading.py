@@ -14,7 +14,7 @@ import msgspec
 from scenarios import catalogue
 from scenarios.scenario import Attack, Scenario
 from scenarios.strict import explained, refuse_unknown
-from simulator.stations import WATER_REPORT_S
+from simulator.water.plc_graph import WATER_REPORT_S
 from streams.errors import BadInput
 
 MAX_SCANS = 10_000_000

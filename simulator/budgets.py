@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from simulator.settings import TapBudget
+from simulator.station_names import CENTRE
 from streams.errors import BadInput
 from streams.links import LinkBudget
 from streams.plant_model import PlantModel
@@ -20,7 +21,8 @@ def link_budgets(model: PlantModel, budgets: Sequence[TapBudget]) -> list[LinkBu
     span = {tag.name: tag.high - tag.low for tag in model.tags}
     # Command links carry set-points by the name of what they command.
     span |= {unit.name: unit.p_max_mw - unit.p_min_mw for unit in model.units}
-    span |= {pump.name: 1.0 for pump in model.pumps}
+    commanded = {link.id for link in model.links if link.src == CENTRE}
+    span |= {e.tag: 1.0 for e in model.link_tags if e.link in commanded and e.tag not in span}
     tags_of = _tags_of_links(model)
     protected = {link.id for link in model.links if link.protected}
     found = []

@@ -26,10 +26,13 @@ from simulator.outcomes import Outcomes
 from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
-from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
-from simulator.water.controls import read_controls
+from simulator.station_names import substation
+from simulator.stations import CONCENTRATOR, accuracies, build_plant_model
+from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.storage import TANK_NOTE
+from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water
+from simulator.water_stations import water_control
 from streams.links import LinkTable
 from streams.messages import Command, Tap
 
@@ -50,7 +53,8 @@ class PlantEvent(NamedTuple):
 class Report(NamedTuple):
     """One exchange as seen at its end: vectors in plant-model order and the events since the last one.
 
-    link_sent, link_values: over links other than STATION>SCADA, before and after any tap.
+    link_sent, link_values: over links other than STATION>SCADA, before and after any tap. sent: what stations
+    send to SCADA, before any tap on that way.
     """
 
     true: Floats
@@ -61,6 +65,7 @@ class Report(NamedTuple):
     link_sent: Floats
     water_reported: bool
     events: list[PlantEvent]
+    sent: Floats
 
 
 class Plant:
@@ -72,8 +77,10 @@ class Plant:
         clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
         case = load_case(settings.grid.network, settings.grid.ratings)
         self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
-        controls = read_controls(settings.water.network)
-        self.model = build_plant_model(settings, case, self.water, controls, daily_shape(start, 0.0))
+        taken = frozenset((CONCENTRATOR, *map(substation, case.bus_name)))
+        control = water_control(settings.water, self.water.layout, taken)
+        self.model = build_plant_model(settings, case, self.water.layout, control, daily_shape(start, 0.0))
+        self._water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
         self._electric = ElectricDemand(
             settings.seed,
             start,
@@ -89,10 +96,12 @@ class Plant:
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
         self.grid = self._start_grid(protection)
         notes = (*protection.notes(), RELAY_NOTE, TANK_NOTE)
-        self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
+        self.assumptions = (*case.assumptions, *control.assumptions, *notes)
         self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
-        self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
+        self._pumps = PumpStations(
+            self.model, self.water, control.graph, control.controls, self.links, clock_s
+        )
         self.outcomes = Outcomes(case.nominal_hz, settings.water.replication)
         tags = self.model.tags
         self._instruments = Instruments(
@@ -102,12 +111,13 @@ class Plant:
             np.array([tag.low for tag in tags]),
             np.array([tag.high for tag in tags]),
         )
-        self._slow = np.array([tag.period_s > settings.scan_s for tag in tags])
+        self._slow = np.array([tag.name in control.graph.tags for tag in tags])
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
         self._measured = np.full(len(tags), np.nan)
         self._received = np.full(len(tags), np.nan)
+        self._sent = self._measured
         self._true = np.full(len(tags), np.nan)
         self._source = self._sources()
         self._events: list[PlantEvent] = []
@@ -115,7 +125,7 @@ class Plant:
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
         self._env.process(periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water))
-        self._env.process(periodic(self._env, WATER_REPORT_S, Order.CONTROLLERS, self._report_water))
+        self._env.process(periodic(self._env, self._pumps.period_s, Order.CONTROLLERS, self._report_water))
         self._env.process(periodic(self._env, settings.scan_s, Order.REPORT, self._report))
         self._report_water(0)
         self._report(0)
@@ -144,6 +154,7 @@ class Plant:
             self._link_sent.copy(),
             water_due,
             events,
+            self._sent.copy(),
         )
 
     def close(self) -> None:
@@ -204,7 +215,7 @@ class Plant:
 
     def _report_water(self, count: int) -> None:
         """Sample the water instruments and let the pump controllers act on what they receive."""
-        self._water_due = True
+        self._water_due |= self._env.now % WATER_REPORT_S == 0.0
         step = round(self._env.now / self.settings.scan_s)
         true = self._pool()[self._source]
         self._true[self._slow] = true[self._slow]
@@ -218,7 +229,8 @@ class Plant:
         fast = ~self._slow
         self._true[fast] = true[fast]
         self._measured[fast] = self._instruments.measure(true, scan)[fast]
-        received = self.links.apply(now, self._measured, None if self._water_due else fast)
+        self._sent = self._pumps.reported(self._measured, self._link_values)
+        received = self.links.apply(now, self._sent, None if self._water_due else fast)
         keep = self._slow if not self._water_due else np.zeros_like(self._slow)
         self._received = np.where(keep, self._received, received)
         for change in self.links.take_transitions():
@@ -250,7 +262,7 @@ class Plant:
 
     def _pool(self) -> Floats:
         """Every true quantity that has an instrument, concatenated as ``_sources`` counts them."""
-        grid, water = self.grid, self.water
+        grid = self.grid
         return np.concatenate(
             (
                 grid.load_served_mw,
@@ -259,20 +271,16 @@ class Plant:
                 grid.bus_voltage_pu,
                 grid.branch_flow_from_mw,
                 grid.branch_closed,
-                water.tank_level_m,
-                water.tank_inflow_m3h,
-                water.pump_flow_m3h,
-                water.pump_running,
+                self._water_signals.read(),
             )
         )
 
     def _sources(self) -> NDArray[np.intp]:
         """Position in ``_pool`` of every tag, in tag order."""
-        case, layout, model = self._case, self.water.layout, self.model
+        case, model = self._case, self.model
         sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
-        sizes += [len(case.branch_name), len(case.branch_name), len(layout.tanks), len(layout.tanks)]
-        starts = np.concatenate(([0], np.cumsum([*sizes, len(layout.pumps)])))
-        load, unit, frequency, voltage, flow, closed, level, inflow, pump_flow, running = starts
+        sizes += [len(case.branch_name), len(case.branch_name)]
+        load, unit, frequency, voltage, flow, closed, water = np.concatenate(([0], np.cumsum(sizes)))
         bus = {name: i for i, name in enumerate(case.bus_name)}
         load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
         place: dict[str, int] = {}
@@ -285,9 +293,6 @@ class Plant:
             place[u.frequency_tag] = frequency + bus[u.bus]
         for i, branch in enumerate(model.branches):
             place[branch.flow_tag], place[branch.status_tag] = flow + i, closed + i
-        for i, tank in enumerate(model.tanks):
-            place[tank.level_tag], place[tank.inflow_tag] = level + i, inflow + i
-        for pump in model.pumps:
-            i = layout.pump_names.index(pump.name)
-            place[pump.flow_tag], place[pump.status_tag] = pump_flow + i, running + i
+        wet = [tag.name for tag in model.tags if tag.name not in place]
+        place |= {name: water + i for i, name in enumerate(wet)}
         return np.array([place[tag.name] for tag in model.tags], dtype=np.intp)

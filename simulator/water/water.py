@@ -60,6 +60,7 @@ class Water(Readings):
         self._start_s = (start_clock_s - self.layout.clock_start_s) % DAY_S
         self._storage = Storage(self.layout.tanks, self.layout.tank_initial_m)
         self._ordered: Bools = self.layout.link_open.copy()
+        self._setting: Floats = self.layout.link_setting.copy()
         self._alive: Bools = np.ones(len(self.layout.pumps), dtype=np.bool_)
         self._factor: float | Floats = 1.0
         self._factor_changed = self._per_node = False
@@ -92,6 +93,22 @@ class Water(Readings):
     def set_link_open(self, name: str, is_open: bool) -> None:
         """Open or close a link by name, as a motor valve would. Raises KeyError."""
         self._order(self._link_index[name], is_open)
+
+    def set_link_setting(self, name: str, setting: float) -> None:
+        """Set a pump's relative speed (more than 0) or a valve's setting in the INP's unit; NaN: none.
+
+        It holds while the link is open; a valve without a setting is open for good. Raises KeyError.
+        """
+        link = self._link_index[name]
+        if not np.array_equal(self._setting[link], setting, equal_nan=True):
+            self._setting[link] = setting
+            self._engine.set_setting(link, setting)
+            self._stale = True
+
+    @property
+    def link_open(self) -> Bools:
+        """(links,) what is ordered open and, if a pump, supplied."""
+        return self._link_open()
 
     def _order(self, link: int, is_open: bool) -> None:
         if bool(self._ordered[link]) != is_open:

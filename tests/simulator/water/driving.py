@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
-from simulator.water.controls import read_controls
+import numpy as np
+
+from simulator.water.controls import Controls, read_controls
 from simulator.water.plc import PumpController
+from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water, WaterEvent
 
 
@@ -27,6 +30,11 @@ def drive(
 def controlled(network: str, deadband_m: float = 0.0) -> tuple[Water, PumpController]:
     """A network and its PLCs, from midnight."""
     return Water(network), PumpController(read_controls(network, deadband_m))
+
+
+def true_values(water: Water, controls: Controls) -> Callable[[], np.ndarray]:
+    """What perfect instruments would show of everything that the controls ask for."""
+    return TrueSignals(controls.signals, water).read
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:
