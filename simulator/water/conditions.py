@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from simulator.water.layout import DAY_S, Floats
 
 EQUAL = 1e-3  # EPANET's tolerance of an equality
+ROUNDING = 1e-6  # a level that is computed from a volume comes back a hair off
 
 Quantity = Literal["level_m", "inflow_m3h", "pressure_m", "head_m", "flow_m3h", "running", "open"]
 
@@ -129,7 +130,8 @@ def _test(premise: Premise, values: Floats, now: Moment) -> bool:
         value = float(values[premise.signal])
         if premise.relation in ("=", "!="):
             return (abs(value - premise.value) <= EQUAL) == (premise.relation == "=")
-        return value <= premise.value if premise.relation == "<" else value >= premise.value
+        above = value - premise.value
+        return above <= ROUNDING if premise.relation == "<" else above >= -ROUNDING
     value = now.clock_s if premise.quantity == "clock" else now.elapsed_s
     if premise.relation == "<":
         return value < premise.value

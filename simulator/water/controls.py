@@ -45,7 +45,8 @@ def read_controls(
     """Controls and rules of a catalogue network or INP file. Raises BadInput if it cannot be read.
 
     replaced: links whose control a file of PLCs gives, so that the INP's is left out; None without such a
-    file. Then, where the INP has no level control either, pumps get one (``derived_actions``).
+    file. Then, where the INP controls nothing by level, pumps without a control get one
+    (``derived_actions``).
     deadband_m: see ``with_deadband``; 0 is EPANET's own behaviour.
     """
     path = find_inp(network)
@@ -63,11 +64,10 @@ def read_controls(
     banded = with_deadband(actions, levels, deadband_m)
     if banded != actions:
         sentences.append(f"rules that switch at one level open their pumps {deadband_m:g} m lower")
-    pumps = layout.pumps.tolist()
+    idle = sorted(set(layout.pumps.tolist()) - left_out - {action.link for action in actions})
     if replaced is None and not any(p.signal in levels for action in read for p in action.premises):
-        extra, why = derived_actions(layout, pumps)
+        extra, why = derived_actions(layout, idle)
         return Controls(layout, inp.signals, (*banded, *extra), (*sentences, *why))
-    idle = sorted(set(pumps) - left_out - {action.link for action in actions})
     return Controls(layout, inp.signals, banded, (*sentences, *_uncontrolled(layout, idle)))
 
 

@@ -1,7 +1,7 @@
 """EPANET as a quasi-steady solver: given time, tank levels and link states, what flows where.
 
 Time and tank volumes are integrated by ``water.py``, so that events have exact times, water is
-conserved to rounding and an empty tank is ours to close. The INP's controls and rules are disabled:
+conserved to rounding and an empty tank is ours to close. The INP's controls and rules are taken out:
 otherwise EPANET would act on true levels and reopen what we close.
 """
 
@@ -79,8 +79,9 @@ class Engine:
 
     def _configure(self) -> None:
         project = self._project
-        for i in range(1, en.getcount(project, en.CONTROLCOUNT) + 1):
-            en.setcontrolenabled(project, i, 0)
+        # Deleted, not disabled: EPANET 2.3 runs a disabled control on a junction's pressure all the same.
+        for i in range(en.getcount(project, en.CONTROLCOUNT), 0, -1):
+            en.deletecontrol(project, i)
         for i in range(1, en.getcount(project, en.RULECOUNT) + 1):
             en.setruleenabled(project, i, 0)
         en.setstatusreport(project, en.NO_REPORT)

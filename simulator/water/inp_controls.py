@@ -7,6 +7,7 @@ What asks for anything else (demand, setting, fill or drain time, active valves)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from epanet import toolkit as en
@@ -67,7 +68,11 @@ class InpControls:
     def simple(self) -> list[Action]:
         """[CONTROLS], in the file's order."""
         controls = range(1, en.getcount(self._project, en.CONTROLCOUNT) + 1)
-        return [self._simple(*en.getcontrol(self._project, i)) for i in controls]
+        return [
+            self._simple(*en.getcontrol(self._project, i))
+            for i in controls
+            if self._enabled(en.getcontrolenabled, i)
+        ]
 
     def _simple(self, kind: float, number: float, setting: float, node: float, value: float) -> Action:
         link = int(number) - 1
@@ -87,9 +92,11 @@ class InpControls:
         return Action(link, order, (premise,), simple=True)
 
     def rules(self) -> list[Action]:
-        """[RULES] that are enabled by what they ask for, the highest priority first."""
+        """[RULES] that ask for what is supported, the highest priority first."""
         ranked: list[tuple[float, list[Action]]] = []
         for i in range(1, en.getcount(self._project, en.RULECOUNT) + 1):
+            if not self._enabled(en.getruleenabled, i):
+                continue
             count, thens, elses, priority = (int(value) for value in en.getrule(self._project, i))
             raw = [en.getpremise(self._project, i, k) for k in range(1, count + 1)]
             found = [self._premise(*premise) for premise in raw]
@@ -107,6 +114,11 @@ class InpControls:
             ranked.append((priority, actions))
         # Sorting is stable: among equal priorities the earlier rule goes first, as in EPANET.
         return [action for _, actions in sorted(ranked, key=lambda item: -item[0]) for action in actions]
+
+    def _enabled(self, ask: Callable[[Any, int, Any], None], number: int) -> bool:
+        answer = en.intArray(1)
+        ask(self._project, number, answer)
+        return bool(answer[0])
 
     def speed_patterns(self) -> list[Action]:
         """Pumps that follow a pattern of relative speeds."""

@@ -1,6 +1,6 @@
 """A day of a network under its PLCs, for tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -27,14 +27,25 @@ def drive(
     return events
 
 
+def drive_on_signals(
+    water: Water, controller: PumpController, controls: Controls, hours: float, first: int = 0
+) -> Iterator[tuple[int, np.ndarray, list[float | None]]]:
+    """As ``drive``, on all that the controls ask for; yields the minute, what is on, and settings.
+
+    first: minute of the first scan.
+    """
+    signals = TrueSignals(controls.signals, water)
+    for minute in range(round(hours * 60)):
+        if minute >= first:
+            controller.step(60.0 * minute, signals.read())
+            controller.apply(water)
+        yield minute, controller.on.copy(), list(controller.setting)
+        water.advance(60.0 * minute + 60.0)
+
+
 def controlled(network: str, deadband_m: float = 0.0) -> tuple[Water, PumpController]:
     """A network and its PLCs, from midnight."""
     return Water(network), PumpController(read_controls(network, deadband_m))
-
-
-def true_values(water: Water, controls: Controls) -> Callable[[], np.ndarray]:
-    """What perfect instruments would show of everything that the controls ask for."""
-    return TrueSignals(controls.signals, water).read
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:
