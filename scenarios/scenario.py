@@ -70,11 +70,13 @@ class Grid(Section, frozen=True, kw_only=True):
 
 
 class Water(Section, frozen=True, kw_only=True):
-    """``[water]``. bus feeds, through its feeder number ``feeder`` (0 is shed first), the pumps of
-    ``replication`` districts that no ``[[supply]]`` names; cooled_unit, a gas unit with a cooling tower,
-    draws cooling water from cooling_node."""
+    """``[water]``. plcs: file of the PLC graph, beside the scenario file or below the working directory, or
+    its shipped name; "" for the default one. bus feeds, through its feeder number ``feeder`` (0 is shed
+    first), the pumps of ``replication`` districts that no ``[[supply]]`` names; cooled_unit, a gas unit with
+    a cooling tower, draws cooling water from cooling_node."""
 
     network: str = "micropolis"
+    plcs: str = ""
     bus: str = ""
     feeder: Annotated[int, Meta(ge=0)] = 2
     replication: Annotated[int, Meta(ge=1, le=10_000)] = 1
@@ -306,11 +308,12 @@ def tap_budget(attack: Attack) -> TapBudget:
 
 def load_scenario(name_or_path: str, overrides: tuple[str, ...] = ()) -> Scenario:
     """Read, override and check a scenario. Raises BadInput."""
-    from scenarios.scenario_reading import apply_overrides, check, locate, parse
+    from scenarios.scenario_reading import apply_overrides, check, locate, locate_plcs, parse
 
     path = locate(name_or_path)
     document = parse(path)
     apply_overrides(document, overrides)
+    locate_plcs(document, path.parent)
     return check(document, path.name if name_or_path != str(path) else name_or_path)
 
 

@@ -16,7 +16,8 @@ from scenarios.scenario import Attack, Scenario
 from scenarios.strict import explained, refuse_unknown
 from simulator.faults import check_numbers
 from simulator.nature.fault import declared_faults
-from simulator.stations import WATER_REPORT_S
+from simulator.water.plc_file import CATALOGUE as PLC_GRAPHS
+from simulator.water.plc_graph import WATER_REPORT_S
 from streams.errors import BadInput
 
 MAX_SCANS = 10_000_000
@@ -62,6 +63,18 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:
             place[last] = _value(text, place.get(last))
         else:
             raise BadInput("--set", override, f"the key of a table; {parents[-1]} is a value")
+
+
+def locate_plcs(document: dict[str, Any], folder: Path) -> None:
+    """Make the path of a PLC graph absolute, so that a run folder names the file that the run has read."""
+    water = document.get("water")
+    name = water.get("plcs") if isinstance(water, dict) else None
+    if not isinstance(name, str) or not name or name in PLC_GRAPHS:
+        return
+    for base in (folder, Path()):
+        if (base / name).is_file():
+            document["water"]["plcs"] = str((base / name).resolve())
+            return
 
 
 def check(document: dict[str, Any], source: str) -> Scenario:
@@ -179,6 +192,9 @@ def _check_names(scenario: Scenario, source: str) -> None:
     if water not in catalogue.WATER_NETWORKS and not Path(water).is_file():
         allowed = f"{', '.join(catalogue.WATER_NETWORKS)} or the path of an INP file"
         raise BadInput(f"{source}: water.network", water, allowed)
+    plcs = scenario.water.plcs
+    if plcs and plcs not in PLC_GRAPHS and not Path(plcs).is_file():
+        raise BadInput(f"{source}: water.plcs", plcs, f"{', '.join(PLC_GRAPHS)} or the path of a TOML file")
     for number, attack in enumerate(scenario.attack):
         _check_attack(attack, f"{source}: attack[{number}]")
     for field, names, known in (

@@ -21,7 +21,6 @@ def link_budgets(model: PlantModel, budgets: Sequence[TapBudget]) -> list[LinkBu
     span = {tag.name: tag.high - tag.low for tag in model.tags}
     # Command links carry set-points by the name of what they command.
     span |= {unit.name: unit.p_max_mw - unit.p_min_mw for unit in model.units}
-    span |= {pump.name: 1.0 for pump in model.pumps}
     span |= {entry.tag: order_span(entry.tag) for entry in model.link_tags if entry.tag not in span}
     tags_of = _tags_of_links(model)
     protected = {link.id for link in model.links if link.protected}

@@ -50,6 +50,7 @@ POWER = Accuracy(0.007, 0.05)
 VOLTAGE = Accuracy(0.002, 0.0)
 FREQUENCY = Accuracy(0.0, 0.001)
 LEVEL = Accuracy(0.0, 0.003)
+PRESSURE = Accuracy(0.0, 0.2)  # 0.1 % of a range of 200 m
 WATER_FLOW = Accuracy(0.005, 0.05)
 CONTACT = Accuracy(0.0, 0.0, exact=True)
 

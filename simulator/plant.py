@@ -29,11 +29,14 @@ from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
 from simulator.station_clocks import sample_age_s
-from simulator.stations import PUMP_CONTROLLER, WATER_REPORT_S, accuracies, build_plant_model
+from simulator.station_names import substation
+from simulator.stations import CONCENTRATOR, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
-from simulator.water.controls import read_controls
+from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.storage import TANK_NOTE
+from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water
+from simulator.water_stations import water_control
 from streams.links import LinkTable
 from streams.messages import Command, Tap
 
@@ -54,7 +57,8 @@ class PlantEvent(NamedTuple):
 class Report(NamedTuple):
     """One exchange as seen at its end: vectors in plant-model order and the events since the last one.
 
-    link_sent, link_values: over links other than STATION>SCADA, before and after any tap.
+    link_sent, link_values: over links other than STATION>SCADA, before and after any tap. sent: what stations
+    send to SCADA, before any tap on that way.
     """
 
     true: Floats
@@ -65,6 +69,7 @@ class Report(NamedTuple):
     link_sent: Floats
     water_reported: bool
     events: list[PlantEvent]
+    sent: Floats
 
 
 class Plant:
@@ -76,9 +81,12 @@ class Plant:
         clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
         case = load_case(settings.grid.network, settings.grid.ratings)
         self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
-        controls = read_controls(settings.water.network)
+        taken = frozenset((CONCENTRATOR, *map(substation, case.bus_name)))
+        control = water_control(settings.water, self.water.layout, taken)
         self._nature = Nature(settings, case, self.water.layout)
-        self.model = build_plant_model(settings, case, self.water, controls, self._nature.demand_share(0.0))
+        share = self._nature.demand_share(0.0)
+        self.model = build_plant_model(settings, case, self.water.layout, control, share)
+        self._water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
@@ -92,8 +100,10 @@ class Plant:
             TANK_NOTE,
             *self.coupling.assumptions,
         )
-        self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
-        self._pumps = PumpStations(self.model, self.water, controls, self.links, clock_s)
+        self.assumptions = (*case.assumptions, *control.assumptions, *notes)
+        self._pumps = PumpStations(
+            self.model, self.water, control.graph, control.controls, self.links, clock_s
+        )
         self.outcomes = Outcomes(case.nominal_hz, settings.water.replication)
         tags = self.model.tags
         self._instruments = Instruments(
@@ -109,12 +119,13 @@ class Plant:
         tag_names = tuple(tag.name for tag in tags)
         self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
         self._switching = Switching(case, self.grid, self.faults)
-        self._slow = np.array([tag.period_s > settings.scan_s for tag in tags])
+        self._slow = np.array([tag.name in control.graph.tags for tag in tags])
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
         self._measured = np.full(len(tags), np.nan)
         self._received = np.full(len(tags), np.nan)
+        self._sent = self._measured
         self._true = np.full(len(tags), np.nan)
         self._source = self._sources()
         self._events: list[PlantEvent] = []
@@ -124,7 +135,7 @@ class Plant:
         self._env.process(periodic(self._env, settings.water.hydraulic_step_s, Order.WATER, self._step_water))
         targets = Targets(self.grid, self.water, self._instruments)
         self._env.process(self.faults.process(self._env, targets, self._note))
-        self._env.process(periodic(self._env, WATER_REPORT_S, Order.CONTROLLERS, self._report_water))
+        self._env.process(periodic(self._env, self._pumps.period_s, Order.CONTROLLERS, self._report_water))
         self._env.process(periodic(self._env, settings.scan_s, Order.REPORT, self._report))
         self._report_water(0)
         self._report(0)
@@ -153,6 +164,7 @@ class Plant:
             self._link_sent.copy(),
             water_due,
             events,
+            self._sent.copy(),
         )
 
     def close(self) -> None:
@@ -211,14 +223,15 @@ class Plant:
 
     def _report_water(self, count: int) -> None:
         """Sample the water instruments and let the pump controllers act on what they receive."""
-        self._water_due = True
+        self._water_due |= self._env.now % WATER_REPORT_S == 0.0
         step = round(self._env.now / self.settings.scan_s)
         true = self._pool()[self._source]
         self._true[self._slow] = true[self._slow]
         self._measured[self._slow] = self._instruments.measure(true, step)[self._slow]
         self._blind()
-        powered = self.coupling.works(PUMP_CONTROLLER)
-        self._pumps.control(self._env.now, self._measured, self._link_sent, self._link_values, powered)
+        self._pumps.control(
+            self._env.now, self._measured, self._link_sent, self._link_values, self.coupling.works
+        )
 
     def _report(self, scan: int) -> None:
         """Sample the grid's instruments; taps act on the way to SCADA."""
@@ -228,7 +241,8 @@ class Plant:
         self._true[fast] = true[fast]
         self._measured[fast] = self._instruments.measure(true, scan)[fast]
         self._blind()
-        received = self.links.apply(now, self._measured, None if self._water_due else fast)
+        self._sent = self._pumps.reported(self._measured, self._link_values)
+        received = self.links.apply(now, self._sent, None if self._water_due else fast)
         keep = self._slow if not self._water_due else np.zeros_like(self._slow)
         self._received = np.where(keep, self._received, received)
         for change in self.links.take_transitions():
@@ -265,7 +279,7 @@ class Plant:
 
     def _pool(self) -> Floats:
         """Every true quantity that has an instrument, concatenated as ``_sources`` counts them."""
-        grid, water = self.grid, self.water
+        grid = self.grid
         return np.concatenate(
             (
                 grid.load_served_mw,
@@ -275,21 +289,17 @@ class Plant:
                 grid.branch_flow_from_mw,
                 grid.branch_closed,
                 grid.feeders_closed,
-                water.tank_level_m,
-                water.tank_inflow_m3h,
-                water.pump_flow_m3h,
-                water.pump_running,
+                self._water_signals.read(),
             )
         )
 
     def _sources(self) -> NDArray[np.intp]:
         """Position in ``_pool`` of every tag, in tag order."""
-        case, layout, model = self._case, self.water.layout, self.model
+        case, model = self._case, self.model
         sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
         sizes += [len(case.branch_name), len(case.branch_name), len(case.load_bus)]
-        sizes += [len(layout.tanks), len(layout.tanks)]
-        starts = np.concatenate(([0], np.cumsum([*sizes, len(layout.pumps)])))
-        load, unit, frequency, voltage, flow, closed, feeders, level, inflow, pump_flow, running = starts
+        starts = np.concatenate(([0], np.cumsum(sizes)))
+        load, unit, frequency, voltage, flow, closed, feeders, water = starts
         bus = {name: i for i, name in enumerate(case.bus_name)}
         load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
         place: dict[str, int] = {}
@@ -304,9 +314,6 @@ class Plant:
             place[u.frequency_tag] = frequency + bus[u.bus]
         for i, branch in enumerate(model.branches):
             place[branch.flow_tag], place[branch.status_tag] = flow + i, closed + i
-        for i, tank in enumerate(model.tanks):
-            place[tank.level_tag], place[tank.inflow_tag] = level + i, inflow + i
-        for pump in model.pumps:
-            i = layout.pump_names.index(pump.name)
-            place[pump.flow_tag], place[pump.status_tag] = pump_flow + i, running + i
+        wet = [tag.name for tag in model.tags if tag.name not in place]
+        place |= {name: water + i for i, name in enumerate(wet)}
         return np.array([place[tag.name] for tag in model.tags], dtype=np.intp)

@@ -78,7 +78,7 @@ class PlantRole:
 
     def _intercepts(self, k: int, t_s: float, report: Report) -> list[Outgoing]:
         """Values before any tap, on the links that a budget names."""
-        seen = [(link, report.measured[slots].tolist()) for link, slots in self._tapped_tags.items()]
+        seen = [(link, report.sent[slots].tolist()) for link, slots in self._tapped_tags.items()]
         seen += [(link, report.link_sent[rows].tolist()) for link, rows in self._tapped_link_tags.items()]
         return [
             Outgoing(

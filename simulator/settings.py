@@ -31,10 +31,12 @@ class WaterSettings(Settings, frozen=True):
     districts on it.
 
     cooled_unit: name of the thermal unit with a gas tower that draws cooling water from cooling_node, ""
-    for none; its draw in the network is divided by replication.
+    for none; its draw in the network is divided by replication. plcs: file of the PLC graph or
+    its shipped name, "" for the default one.
     """
 
     network: str = "micropolis"
+    plcs: str = ""
     bus: str = ""
     feeder: int = 2
     replication: int = 1

@@ -1,9 +1,8 @@
 """Who reports what: stations, tags and links of a grid and a water network, and the operator's plant model.
 
 Substations "S<bus>" report loads, units, voltage and the flows of the lines that start there. The most loaded
-lines are metered by a phasor data concentrator "PDC" on a protected link instead. Tanks report their level
-from "RTU-<tank>" and their net inflow from a protected flow meter "FM-<tank>"; all pumps report from one
-controller, "PLC", which reads the tank's level over a link of its own, "RTU-<tank>>PLC".
+lines are metered by a phasor data concentrator "PDC" on a protected link instead. The stations of the water
+network are those of its PLC graph, see ``water_stations``.
 """
 
 from __future__ import annotations
@@ -17,51 +16,40 @@ from numpy.typing import NDArray
 from simulator.control.dc_model import build_dc_model, bus_index
 from simulator.control.dispatch import Dispatch, DispatchCase, spread_losses
 from simulator.control.orders import restoration_orders
-from simulator.draws import Draws
 from simulator.grid.case import GridCase
 from simulator.grid.feeders import BLOCKS
-from simulator.instruments import CONTACT, FREQUENCY, LEVEL, POWER, VOLTAGE, WATER_FLOW, Accuracy
+from simulator.instruments import (
+    CONTACT,
+    FREQUENCY,
+    LEVEL,
+    POWER,
+    PRESSURE,
+    VOLTAGE,
+    WATER_FLOW,
+    Accuracy,
+)
+from simulator.operator_errors import off
 from simulator.settings import PlantSettings
-from simulator.water.controls import Controls
-from simulator.water.pump_rules import pump_rules
-from simulator.water.water import Water
+from simulator.station_names import CENTRE, from_centre, substation, to_centre
+from simulator.water.layout import Layout
+from simulator.water_stations import WaterControl, add_water
 from streams.errors import BadInput
-from streams.plant_model import Branch, Bus, Link, LinkTag, PlantModel, Pump, Tag, Tank, Unit
+from streams.plant_model import Branch, Bus, Link, LinkTag, PlantModel, Tag, Unit
 
 Floats = NDArray[np.float64]
 
 CONCENTRATOR = "PDC"
-CENTRE = "SCADA"
-PUMP_CONTROLLER = "PLC"
-PUMP_RANGE_M3H = 1000.0
-OPERATOR_ERROR_SHARE = 0.015
 EMERGENCY_FACTOR = 1.15
 LOAD_RANGE_FACTOR = 1.5
 FLOW_RANGE_FACTOR = 1.5
-WATER_REPORT_S = 60.0
 LOSS_SHARE = 0.03
 
 
 _AddTag = Callable[..., str]
 
 
-def substation(bus: str) -> str:
-    """Station name of a bus."""
-    return f"S{bus}"
-
-
-def to_centre(station: str) -> str:
-    """Link id of a station's report."""
-    return f"{station}>{CENTRE}"
-
-
-def from_centre(station: str) -> str:
-    """Link id of the commands to a station."""
-    return f"{CENTRE}>{station}"
-
-
 def build_plant_model(
-    settings: PlantSettings, case: GridCase, water: Water, controls: Controls, demand_share: Floats
+    settings: PlantSettings, case: GridCase, layout: Layout, control: WaterControl, demand_share: Floats
 ) -> PlantModel:
     """The operator's model of grid and water, parameters off by OPERATOR_ERROR_SHARE from the truth.
 
@@ -84,14 +72,7 @@ def build_plant_model(
         for unit, p in zip(model.units, power, strict=True)
     )
     model = msgspec.structs.replace(model, units=units)
-    return _protect(_add_water(model, water, controls), settings.protected_links)
-
-
-def _off(case_name: str, role: str, names: tuple[str, ...]) -> Floats:
-    """Factors 1 +- OPERATOR_ERROR_SHARE, fixed per network: the operator's errors do not follow the seed."""
-    return 1.0 + OPERATOR_ERROR_SHARE * np.clip(
-        Draws(0, f"operator|{case_name}|{role}", names).at(0), -3.0, 3.0
-    )
+    return _protect(add_water(model, layout, control), settings.protected_links)
 
 
 def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[np.bool_]) -> PlantModel:
@@ -184,8 +165,8 @@ def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
 
 
 def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> tuple[Branch, ...]:
-    wrong_x = _off(case.name, "reactance", case.branch_name)
-    wrong_r = _off(case.name, "resistance", case.branch_name)
+    wrong_x = off(case.name, "reactance", case.branch_name)
+    wrong_r = off(case.name, "resistance", case.branch_name)
     branches = []
     for i, name in enumerate(case.branch_name):
         start, end = case.bus_name[case.branch_from[i]], case.bus_name[case.branch_to[i]]
@@ -230,74 +211,6 @@ def _dispatch(model: PlantModel, share: Floats, closed: NDArray[np.bool_]) -> tu
     return result.power_mw, dc.flows(injection)
 
 
-def _add_water(model: PlantModel, water: Water, controls: Controls) -> PlantModel:
-    tags, links, link_tags = list(model.tags), list(model.links), list(model.link_tags)
-
-    def add(station: str, quantity: str, unit: str, low: float, high: float, protected: bool = False) -> str:
-        name = f"{station}/{quantity}"
-        if not any(link.src == station and link.dst == CENTRE for link in links):
-            links.append(Link(to_centre(station), station, CENTRE, protected))
-        tags.append(
-            Tag(name, station, to_centre(station), unit, float(low), float(high), protected, WATER_REPORT_S)
-        )
-        return name
-
-    tanks = _tanks(model.water, water, add)
-    for tank in tanks:
-        level_link = f"{tank.station}>{PUMP_CONTROLLER}"
-        links.append(Link(level_link, tank.station, PUMP_CONTROLLER, False))
-        link_tags.append(LinkTag(level_link, tank.level_tag))
-    pumps = []
-    for name, rule in zip(water.layout.pump_names, pump_rules(controls), strict=True):
-        link_tags.append(LinkTag(from_centre(PUMP_CONTROLLER), name))
-        flow = 2.0 * PUMP_RANGE_M3H
-        pumps.append(
-            Pump(
-                name=name,
-                station=PUMP_CONTROLLER,
-                tank=rule.tank,
-                on_level_m=rule.on_level_m,
-                off_level_m=rule.off_level_m,
-                flow_tag=add(PUMP_CONTROLLER, f"{name}_flow_m3h", "m3/h", 0.0, flow),
-                status_tag=add(PUMP_CONTROLLER, f"{name}_running", "running", 0.0, 1.0),
-                command_link=from_centre(PUMP_CONTROLLER),
-            )
-        )
-    if pumps:
-        links.append(Link(from_centre(PUMP_CONTROLLER), CENTRE, PUMP_CONTROLLER, False))
-    return msgspec.structs.replace(
-        model,
-        tags=tuple(tags),
-        links=tuple(links),
-        link_tags=tuple(link_tags),
-        tanks=tanks,
-        pumps=tuple(pumps),
-    )
-
-
-def _tanks(network: str, water: Water, add: _AddTag) -> tuple[Tank, ...]:
-    layout = water.layout
-    wrong_area = _off(network, "tank-area", layout.tank_names)
-    tanks = []
-    for i, name in enumerate(layout.tank_names):
-        low, high = float(layout.tank_level_min_m[i]), float(layout.tank_level_max_m[i])
-        area = float(layout.tank_area_m2[i] * wrong_area[i])
-        # The inflow meter is ranged so that it could fill the tank in one hour.
-        reach = area * (high - low)
-        tanks.append(
-            Tank(
-                name=name,
-                station=f"RTU-{name}",
-                area_m2=area,
-                level_min_m=low,
-                level_max_m=high,
-                level_tag=add(f"RTU-{name}", "level_m", "m", low, high),
-                inflow_tag=add(f"FM-{name}", "inflow_m3h", "m3/h", -reach, reach, True),
-            )
-        )
-    return tuple(tanks)
-
-
 def _protect(model: PlantModel, declared: Mapping[str, bool]) -> PlantModel:
     """Apply the scenario's ``[[link]]`` entries over the network's defaults."""
     known = {link.id for link in model.links}
@@ -324,5 +237,7 @@ def accuracies(tags: tuple[Tag, ...]) -> tuple[Accuracy, ...]:
         "closed": CONTACT,
         "running": CONTACT,
         "feeders": CONTACT,
+        "open": CONTACT,
     }
-    return tuple(kinds[tag.unit] for tag in tags)
+    pressures = ("_pressure_m", "_head_m")
+    return tuple(PRESSURE if tag.name.endswith(pressures) else kinds[tag.unit] for tag in tags)

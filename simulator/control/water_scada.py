@@ -21,12 +21,14 @@ class WaterScada:
 
     def __init__(self, model: PlantModel, received: ReceivedState) -> None:
         self._model, self._received = model, received
-        self._level = np.full(len(model.tanks), np.nan)
-        self._level_slots = received.slots(t.level_tag for t in model.tanks)
-        self._inflow_slots = received.slots(t.inflow_tag for t in model.tanks)
-        self._area = np.array([t.area_m2 for t in model.tanks])
-        self._low = np.array([t.level_min_m for t in model.tanks])
-        self._high = np.array([t.level_max_m for t in model.tanks])
+        # Without a flow meter a tank has no mass balance.
+        self._tanks = [tank for tank in model.tanks if tank.inflow_tag]
+        self._level = np.full(len(self._tanks), np.nan)
+        self._level_slots = received.slots(t.level_tag for t in self._tanks)
+        self._inflow_slots = received.slots(t.inflow_tag for t in self._tanks)
+        self._area = np.array([t.area_m2 for t in self._tanks])
+        self._low = np.array([t.level_min_m for t in self._tanks])
+        self._high = np.array([t.level_max_m for t in self._tanks])
         self.safe = False
         self._was_safe = False
 
@@ -46,7 +48,7 @@ class WaterScada:
             return []
         quantity = "level_m" if self.safe else "pump_auto"
         self._was_safe = self.safe
-        level = {tank.name: value for tank, value in zip(self._model.tanks, self._level, strict=True)}
+        level = {tank.name: value for tank, value in zip(self._tanks, self._level, strict=True)}
         return [
             Setpoint(
                 link=pump.command_link,

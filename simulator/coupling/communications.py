@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.stations import CENTRE
+from simulator.station_names import CENTRE
 from streams.plant_model import PlantModel
 
 Bools = NDArray[np.bool_]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from simulator.water.conditions import Action, Premise
+from simulator.water.conditions import Action, Order, Premise
 from simulator.water.layout import Layout
 
 # An INP without controls says nothing of levels: pumps keep the upper third of their tank's range moving.
@@ -13,40 +13,43 @@ ON_SHARE = 0.6
 OFF_SHARE = 0.9
 
 
-def with_deadband(actions: Sequence[Action], deadband_m: float) -> tuple[Action, ...]:
-    """Rules that open a link below a level open it ``deadband_m`` lower.
+def with_deadband(
+    actions: Sequence[Action], levels: Collection[int], deadband_m: float
+) -> tuple[Action, ...]:
+    """Rules that open a link below a level open it ``deadband_m`` lower. levels: the signals that are levels.
 
     A rule with one threshold for on and off would switch its pump at every scan; [CONTROLS] have two.
     """
     return tuple(
         action
-        if action.simple or not action.is_open or action.inverted
-        else action._replace(premises=tuple(_lowered(premise, deadband_m) for premise in action.premises))
+        if action.simple or not action.order.is_open or action.inverted
+        else action._replace(premises=tuple(_lowered(p, levels, deadband_m) for p in action.premises))
         for action in actions
     )
 
 
-def _lowered(premise: Premise, deadband_m: float) -> Premise:
-    if premise.quantity == "level" and premise.relation == "<":
+def _lowered(premise: Premise, levels: Collection[int], deadband_m: float) -> Premise:
+    if premise.signal in levels and premise.relation == "<":
         return premise._replace(value=premise.value - deadband_m)
     return premise
 
 
-def derived_actions(layout: Layout) -> tuple[tuple[Action, ...], tuple[str, ...]]:
-    """Every pump follows its nearest tank (fewest links): on below 60 %, off above 90 % of the tank's range.
+def derived_actions(layout: Layout, pumps: Collection[int]) -> tuple[tuple[Action, ...], tuple[str, ...]]:
+    """Each of ``pumps`` (links) follows its nearest tank (fewest links).
 
-    Returns the actions and an assumption sentence per pump; both empty without tanks.
+    It goes on below 60 % and off above 90 % of the tank's range. Returns the actions and an assumption
+    sentence per pump; both empty without tanks.
     """
     actions: list[Action] = []
     sentences: list[str] = []
-    for link in layout.pumps.tolist():
+    for link in pumps:
         tank = nearest_tank(layout, link)
         if tank < 0:
             continue
         low, high = layout.tanks[tank].level_min_m, layout.tanks[tank].level_max_m
         on, off = low + ON_SHARE * (high - low), low + OFF_SHARE * (high - low)
-        actions.append(Action(link, True, (Premise("level", "<", on, tank),), simple=True))
-        actions.append(Action(link, False, (Premise("level", ">", off, tank),), simple=True))
+        actions.append(Action(link, Order(True), (Premise("signal", "<", on, tank),), simple=True))
+        actions.append(Action(link, Order(False), (Premise("signal", ">", off, tank),), simple=True))
         sentences.append(
             f"pump {layout.link_names[link]} has no control in the INP: "
             f"it follows tank {layout.tank_names[tank]}, on below {on:.2f} m, off above {off:.2f} m"

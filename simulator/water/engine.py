@@ -1,7 +1,7 @@
 """EPANET as a quasi-steady solver: given time, tank levels and link states, what flows where.
 
 Time and tank volumes are integrated by ``water.py``, so that events have exact times, water is
-conserved to rounding and an empty tank is ours to close. The INP's controls and rules are disabled:
+conserved to rounding and an empty tank is ours to close. The INP's controls and rules are taken out:
 otherwise EPANET would act on true levels and reopen what we close.
 """
 
@@ -88,6 +88,7 @@ class Engine:
         self._level_high: Floats = self.layout.tank_level_max_m / self.layout.length_to_m - HAIR
         self._pump_links: list[int] = [pump + 1 for pump in self.layout.pumps.tolist()]
         self._open: Bools = self.layout.link_open.copy()
+        self._setting: Floats = self.layout.link_setting.copy()
         self._multiplier = float(en.getoption(self._project, en.DEMANDMULT))
         self._accuracy = float(en.getoption(self._project, en.ACCURACY))
         self._factor = 1.0
@@ -99,8 +100,9 @@ class Engine:
 
     def _configure(self) -> None:
         project = self._project
-        for i in range(1, en.getcount(project, en.CONTROLCOUNT) + 1):
-            en.setcontrolenabled(project, i, 0)
+        # Deleted, not disabled: EPANET 2.3 runs a disabled control on a junction's pressure all the same.
+        for i in range(en.getcount(project, en.CONTROLCOUNT), 0, -1):
+            en.deletecontrol(project, i)
         for i in range(1, en.getcount(project, en.RULECOUNT) + 1):
             en.setruleenabled(project, i, 0)
         en.setstatusreport(project, en.NO_REPORT)
@@ -130,6 +132,10 @@ class Engine:
         en.initH(self._project, en.INITFLOW)
         wanted, self._open = self._open, self.layout.link_open.copy()
         self.set_open(wanted)
+        both_none = np.isnan(self._setting) & np.isnan(self.layout.link_setting)
+        given = ~both_none & (self._setting != self.layout.link_setting)
+        for link in np.flatnonzero(given & wanted).tolist():
+            self._switch(link, True)
 
     def set_demand(self, factor: float) -> None:
         """Factor on every demand of the INP, at least 0."""
@@ -200,13 +206,22 @@ class Engine:
             link = int(i)
             if link in self.layout.check_valves:
                 continue
-            setting = self.layout.link_setting[link]
-            if link_open[link] and not math.isnan(setting):
-                # Opening by status would reset a pump's speed to 1 and a valve's setting to none.
-                en.setlinkvalue(self._project, link + 1, en.SETTING, float(setting))
-            else:
-                en.setlinkvalue(self._project, link + 1, en.STATUS, float(link_open[link]))
+            self._switch(link, bool(link_open[link]))
         self._open[:] = link_open
+
+    def _switch(self, link: int, is_open: bool) -> None:
+        setting = float(self._setting[link])
+        if is_open and not math.isnan(setting):
+            # Opening by status would reset a pump's speed to 1 and a valve's setting to none.
+            en.setlinkvalue(self._project, link + 1, en.SETTING, setting)
+        else:
+            en.setlinkvalue(self._project, link + 1, en.STATUS, float(is_open))
+
+    def set_setting(self, link: int, setting: float) -> None:
+        """Speed of a pump or setting of a valve, in EPANET's meaning, while it is open; NaN for none."""
+        self._setting[link] = setting
+        if self._open[link]:
+            self._switch(link, True)
 
     def solve(self, inp_time_s: float, tank_level_m: Floats) -> Solution:
         """Steady state at ``inp_time_s`` seconds of the INP's patterns with (tanks,) levels from the bottom.

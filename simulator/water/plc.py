@@ -1,48 +1,90 @@
-"""PLCs of the pump stations: they run the INP's controls on the levels they receive."""
+"""The program of one PLC: it decides on what it receives, under the orders of the control centre."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulator.water.conditions import Moment, decide
+from simulator.water.conditions import Action, Moment, Order, decide
 from simulator.water.controls import Controls
 from simulator.water.engine import Bools
-from simulator.water.layout import DAY_S
+from simulator.water.layout import DAY_S, Floats
 from simulator.water.water import Water
+
+OnStale = Literal["hold", "stop", "run", "schedule"]
+STALE_S = 300.0
+
+
+class FailSafe(NamedTuple):
+    """What a link does while a value it asks for is older than ``stale_s``.
+
+    hold: stays as it is, as in epanetCPA; stop: off or closed; run: on or open; schedule: follows
+    the daily switchings ``fallback[link]``.
+    """
+
+    stale_s: float = STALE_S
+    on_stale: OnStale = "hold"
+    fallback: Mapping[int, Sequence[Action]] = {}
+
+
+def scheduled(actions: Sequence[Action], clock_s: float) -> Order | None:
+    """What the last of the actions at a time of day has ordered; None without any."""
+    timed = [(action, action.at_clock_s) for action in actions if action.at_clock_s is not None]
+    if not timed:
+        return None
+    # Of two at the same time the later in the list wins, as in [CONTROLS].
+    return min(reversed(timed), key=lambda item: (clock_s - item[1]) % DAY_S)[0].order
 
 
 class PumpController:
-    """Decides every controlled link: the pumps in ``layout.pumps`` order, then other links the INP controls.
+    """Decides the links of one PLC, by default every controlled link of the network (``Controls.links``).
 
-    Each link is in one of three modes: auto (its received level), estimate (a level ordered by the control
-    centre instead) or manual (on or off by order). A missing level leaves things as they are.
-    names: the links, in order; on: (links,) what is on or open. start_clock_s: clock time of t = 0.
+    Each link is in one of three modes: auto (what is received), estimate (a level ordered by the control
+    centre instead) or manual (on or off by order). A missing value leaves the last one in force until it
+    is stale, see ``FailSafe``. start_clock_s: clock time of t = 0.
+
+    names: the links, in order; on: (links,) what is on or open; setting: (links,) speed or valve setting
+    where a control has given one (see ``Order``), None where none has.
     """
 
-    def __init__(self, controls: Controls, start_clock_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        controls: Controls,
+        start_clock_s: float = 0.0,
+        links: Sequence[int] | None = None,
+        fail_safe: FailSafe = FailSafe(),  # noqa: B008  (immutable)
+    ) -> None:
         layout = controls.layout
-        self._pumps, self._tanks = len(layout.pumps), len(layout.tanks)
-        pumps = layout.pumps.tolist()
-        links = [*pumps, *sorted({action.link for action in controls.actions} - set(pumps))]
-        self._actions = [[a for a in controls.actions if a.link == link] for link in links]
-        self.names = tuple(layout.link_names[link] for link in links)
+        own = list(controls.links if links is None else links)
+        self._actions = [[a for a in controls.actions if a.link == link] for link in own]
+        self._asked = [list(controls.signals_of(link)) for link in own]
+        self._fail_safe = fail_safe
+        self._fallback = [list(fail_safe.fallback.get(link, ())) for link in own]
+        self.names = tuple(layout.link_names[link] for link in own)
         self._index = {name: i for i, name in enumerate(self.names)}
+        self._pump_of = {int(link): pump for pump, link in enumerate(layout.pumps)}
+        self._links = own
+        self._levels = len(layout.tanks)
         self._start_s = start_clock_s
         self._elapsed_start_s = (start_clock_s - layout.clock_start_s) % DAY_S
-        self.on: Bools = layout.link_open[links].copy()
+        self.on: Bools = layout.link_open[own].copy()
+        self.setting: list[float | None] = [None] * len(own)
         self._manual: dict[int, bool] = {}
         self._estimate: dict[int, float] = {}
+        self._values: Floats = np.full(len(controls.signals), np.nan)
+        self._heard_s: Floats = np.zeros(len(controls.signals))
         self._last_s = 0.0
         self._set_by_schedule(start_clock_s % DAY_S)
 
     def _set_by_schedule(self, clock_s: float) -> None:
         """Links on a daily schedule begin as their last switching before the start left them."""
         for i, actions in enumerate(self._actions):
-            timed = [(clock_s - a.at_clock_s) % DAY_S for a in actions if a.at_clock_s is not None]
-            if timed:
-                last = timed.index(min(timed))
-                self.on[i] = [a for a in actions if a.at_clock_s is not None][last].is_open
+            order = scheduled(actions, clock_s)
+            if order is not None:
+                self._obey(i, order)
 
     def order_on(self, name: str, on: bool) -> None:
         """Central order: keep link ``name`` on or off until ``order_auto``. Raises KeyError."""
@@ -63,26 +105,57 @@ class PumpController:
         i = self._index[name]
         return "manual" if i in self._manual else "estimate" if i in self._estimate else "auto"
 
-    def step(self, t_s: float, received_level_m: ArrayLike) -> Bools:
-        """Decide at ``t_s`` on received levels (tanks,) or (links, tanks), metres, NaN missing.
+    def step(self, t_s: float, received: ArrayLike) -> Bools:
+        """Decide at ``t_s`` on received values (signals,), NaN missing.
 
         Returns (links,) what is on or open from now.
         """
-        shape = (len(self.names), self._tanks)
-        levels = np.broadcast_to(np.asarray(received_level_m, dtype=np.float64), shape)
+        values = np.asarray(received, dtype=np.float64)
+        fresh = ~np.isnan(values)
+        self._values[fresh] = values[fresh]
+        self._heard_s[fresh] = t_s
+        stale = t_s - self._heard_s > self._fail_safe.stale_s
         now = Moment((self._start_s + t_s) % DAY_S, self._elapsed_start_s + t_s, t_s - self._last_s)
-        for i, actions in enumerate(self._actions):
-            seen = np.full(self._tanks, self._estimate[i]) if i in self._estimate else levels[i]
-            decided = self._manual.get(i, decide(actions, seen, now))
-            if decided is not None:
-                self.on[i] = decided
+        for i in range(len(self.names)):
+            order = self._order(i, now, stale)
+            if order is not None:
+                self._obey(i, order)
         self._last_s = t_s
         return self.on.copy()
+
+    def _order(self, i: int, now: Moment, stale: Bools) -> Order | None:
+        if i in self._manual:
+            return Order(self._manual[i])
+        values = self._values
+        if i in self._estimate:
+            values = values.copy()
+            values[: self._levels] = self._estimate[i]
+        elif stale.any() and stale[self._asked[i]].any():
+            return self._failed(i, now)
+        return decide(self._actions[i], values, now)
+
+    def _failed(self, i: int, now: Moment) -> Order | None:
+        match self._fail_safe.on_stale:
+            case "hold":
+                return None
+            case "schedule":
+                return scheduled(self._fallback[i], now.clock_s)
+            case mode:
+                return Order(mode == "run")
+
+    def _obey(self, i: int, order: Order) -> None:
+        self.on[i] = order.is_open
+        if order.setting is not None:
+            self.setting[i] = order.setting
 
     def apply(self, water: Water) -> None:
         """Hand the decisions to the pumps and valves."""
         for i, on in enumerate(self.on.tolist()):
-            if i < self._pumps:
-                water.set_pump(i, on)
-            else:
+            setting = self.setting[i]
+            if on and setting is not None:
+                water.set_link_setting(self.names[i], setting)
+            pump = self._pump_of.get(self._links[i])
+            if pump is None:
                 water.set_link_open(self.names[i], on)
+            else:
+                water.set_pump(pump, on)

@@ -51,11 +51,11 @@ def pump_rules(controls: Controls) -> tuple[PumpRule, ...]:
 def _rule(controls: Controls, link: int) -> PumpRule:
     layout = controls.layout
     actions = [action for action in controls.actions if action.link == link]
-    followed = [p.tank for action in actions for p in action.premises if p.quantity == "level"]
+    followed = [signal for signal in controls.signals_of(link) if signal < len(layout.tanks)]
     if not followed:
         return PumpRule(layout.link_names[link], "", 0.0, 0.0, ())
     tank = followed[0]
-    bands = tuple(_band(actions, tank, len(layout.tanks), *window) for window in _windows(actions))
+    bands = tuple(_band(actions, tank, len(controls.signals), *window) for window in _windows(actions))
     finite = [b for b in bands if np.isfinite(b.on_level_m) and np.isfinite(b.off_level_m)] or list(bands)
     main = max(finite, key=lambda band: (band.to_clock_s - band.from_clock_s) % DAY_S or DAY_S)
     shape = layout.tanks[tank]
@@ -70,13 +70,13 @@ def _windows(actions: Sequence[Action]) -> list[tuple[float, float]]:
     return list(zip(times, [*times[1:], times[0]], strict=True))
 
 
-def _band(actions: Sequence[Action], tank: int, tanks: int, start_s: float, end_s: float) -> Band:
+def _band(actions: Sequence[Action], tank: int, signals: int, start_s: float, end_s: float) -> Band:
     width_s = (end_s - start_s) % DAY_S or float(DAY_S)
     now = Moment((start_s + width_s / 2.0) % DAY_S, start_s + width_s / 2.0, 0.0)
-    premises = [p for action in actions for p in action.premises if p.quantity == "level" and p.tank == tank]
-    levels = sorted({premise.value for premise in premises})
+    levels = sorted({p.value for action in actions for p in action.premises if p.signal == tank})
     probes = [levels[0] - 1.0, *((a + b) / 2.0 for a, b in itertools.pairwise(levels)), levels[-1] + 1.0]
-    orders = [decide(actions, np.full(tanks, probe), now) for probe in probes]
+    decided = [decide(actions, np.full(signals, probe), now) for probe in probes]
+    orders = [None if order is None else order.is_open for order in decided]
     # Borders of the probed intervals: order i holds between border i and border i + 1.
     borders = [-np.inf, *levels, np.inf]
     rising = True in orders and False in orders and orders.index(False) < orders.index(True)

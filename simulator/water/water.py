@@ -103,6 +103,21 @@ class Water(Readings):
         """Open or close a link by name, as a motor valve would. Raises KeyError."""
         self._stale |= self._orders.order(self._link_index[name], is_open)
 
+    def set_link_setting(self, name: str, setting: float) -> None:
+        """Set a pump's relative speed (more than 0) or a valve's setting in the INP's unit; NaN: none.
+
+        It holds while the link is open; a valve without a setting is open for good. Raises KeyError.
+        """
+        link = self._link_index[name]
+        if self._orders.order_setting(link, setting):
+            self._engine.set_setting(link, setting)
+            self._stale = True
+
+    @property
+    def link_open(self) -> Bools:
+        """(links,) what is ordered open and able to be."""
+        return self._orders.link_open()
+
     def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0, cause: str = "supply") -> None:
         """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too.
 

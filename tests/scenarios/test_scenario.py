@@ -212,3 +212,23 @@ def test_a_toml_date_may_stand_for_the_start(tmp_path):
     path = tmp_path / "dated.toml"
     path.write_text(text)
     assert read_scenario(path).scenario.start == "2025-07-15T14:00:00"
+
+
+def test_a_plc_graph_beside_the_scenario_is_found_and_named_absolutely(base, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(BadInput, match=r"water\.plcs: 'plcs\.toml'.*ctown or the path of a TOML file"):
+        load_scenario(base, ("water.plcs=plcs.toml",))
+    graph = tmp_path / "plcs.toml"
+    graph.write_text("")
+    scenario = load_scenario(base, ("water.plcs=plcs.toml",))
+    assert scenario.water.plcs == str(graph)
+    again = tmp_path / "elsewhere" / "again.toml"
+    again.parent.mkdir()
+    again.write_text(to_toml(scenario.document()))
+    assert read_scenario(again) == scenario
+    assert scenario.plant_settings(attacked=False).water.plcs == str(graph)
+
+
+def test_a_shipped_plc_graph_keeps_its_name(base):
+    assert load_scenario(base, ("water.plcs=ctown",)).water.plcs == "ctown"
+    assert load_scenario(base).water.plcs == ""

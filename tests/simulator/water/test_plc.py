@@ -5,7 +5,8 @@ import pytest
 
 from simulator.water.controls import read_controls
 from simulator.water.network import find_inp
-from simulator.water.plc import PumpController
+from simulator.water.plc import FailSafe, PumpController
+from simulator.water.plc_graph import Schedule, schedule_actions
 from simulator.water.pump_rules import pump_rules
 from tests.reference import epanet_controls
 from tests.simulator.water.driving import controlled
@@ -83,18 +84,59 @@ def test_modes():
         controller.order_on("nowhere", True)
 
 
-def test_every_link_may_receive_its_own_level():
-    controller = PumpController(read_controls("micropolis", 0.0))
-    levels = np.full((8, 1), 112 * FOOT)
-    levels[controller.names.index("HSP#2")] = 100 * FOOT
-    on = controller.step(12 * 3600.0, levels)
-    assert dict(zip(controller.names, on.tolist(), strict=True)) == {
+def test_two_plcs_decide_their_own_links_on_what_each_receives():
+    controls = read_controls("micropolis", 0.0)
+    names = controls.layout.link_names
+    second = [names.index("HSP#2")]
+    first = [link for link in controls.links if link not in second]
+    full, low = PumpController(controls, links=first), PumpController(controls, links=second)
+    assert low.names == ("HSP#2",)
+    on = dict(zip(full.names, full.step(12 * 3600.0, [112 * FOOT]).tolist(), strict=True))
+    assert on == {
         **{f"WellPump#{i}": True for i in range(1, 5)},
         "HSP#1": False,
-        "HSP#2": True,
         "HSP#3": False,
         "ResvrPump": True,
     }
+    assert low.step(12 * 3600.0, [100 * FOOT]).tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("on_stale", "before", "after"),
+    [
+        ("hold", True, True),
+        ("stop", True, False),
+        ("run", False, True),
+        ("schedule", False, True),
+        ("hold", False, False),
+    ],
+)
+def test_fail_safe_after_the_last_value_is_too_old(on_stale, before, after):
+    controls = read_controls("net1")
+    (link,) = controls.links
+    fallback = {link: schedule_actions(Schedule("9", (6 * 3600.0,), (22 * 3600.0,)), link)}
+    controller = PumpController(controls, 12 * 3600.0, fail_safe=FailSafe(120.0, on_stale, fallback))
+    level = (100 if before else 141) * FOOT
+    assert controller.step(0.0, [level])[0] == before
+    assert [bool(controller.step(60.0 * i, [np.nan])[0]) for i in (1, 2)] == [before, before]
+    assert controller.step(180.0, [np.nan])[0] == after
+    if on_stale == "schedule":
+        assert not controller.step(11 * 3600.0, [np.nan])[0]
+    controller.order_level("9", 141 * FOOT)
+    assert not controller.step(11 * 3600.0 + 60.0, [np.nan])[0]
+    controller.order_auto("9")
+    assert controller.step(11 * 3600.0 + 120.0, [100 * FOOT])[0]
+
+
+def test_a_level_never_heard_of_is_stale_too():
+    controller = PumpController(read_controls("net1"), fail_safe=FailSafe(120.0, "stop"))
+    assert [bool(controller.step(60.0 * i, [np.nan])[0]) for i in range(4)] == [True, True, True, False]
+
+
+def test_thresholds_hold_at_equality_as_in_epanet():
+    controller = PumpController(read_controls("net1"))
+    assert not controller.step(0.0, [140 * FOOT])[0]
+    assert controller.step(60.0, [110 * FOOT])[0]
 
 
 def test_schedule_repeats_every_day_and_starts_as_it_stands():
@@ -165,8 +207,8 @@ OR SYSTEM TIME = 30
 THEN PIPE 12 STATUS IS CLOSED
 PRIORITY 2
 
-RULE PRESSURE
-IF NODE 22 PRESSURE BELOW 10
+RULE DEMAND
+IF SYSTEM DEMAND BELOW 10
 THEN PUMP 9 STATUS IS OPEN
 
 """
@@ -178,7 +220,7 @@ def test_else_and_times_and_what_is_left_out(tmp_path):
     inp = tmp_path / "rules.inp"
     inp.write_text(text[:start] + RULES + text[end:])
     controls = read_controls(str(inp), 0.0)
-    assert "rule PRESSURE depends on more than levels and time and is not run" in controls.assumptions
+    assert "rule DEMAND asks for what no PLC here measures and is not run" in controls.assumptions
     controller = PumpController(controls)
     pump, pipe = controller.names.index("9"), controller.names.index("12")
     assert not controller.step(0.0, [131 * FOOT])[pump]
