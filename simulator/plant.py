@@ -76,7 +76,11 @@ class Plant:
         self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
         controls = read_controls(settings.water.network)
         self._nature = Nature(settings, case, self.water.layout)
-        self.model = build_plant_model(settings, case, self.water, controls, self._nature.demand_share(0.0))
+        available_mw = dict(
+            zip(self._nature.renewable_units, self._nature.available_mw.tolist(), strict=True)
+        )
+        demand_share = self._nature.demand_share(0.0)
+        self.model = build_plant_model(settings, case, self.water, controls, demand_share, available_mw)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
@@ -264,6 +268,7 @@ class Plant:
                 water.tank_inflow_m3h,
                 water.pump_flow_m3h,
                 water.pump_running,
+                self._nature.available_mw,
             )
         )
 
@@ -281,9 +286,13 @@ class Plant:
             place[node.voltage_tag] = voltage + bus[node.name]
             if node.load_tag:
                 place[node.load_tag] = load + load_of_bus[bus[node.name]]
+        available = int(running) + len(layout.pumps)
         for u in model.units:
             place[u.power_tag] = unit + self._unit_position[u.name]
             place[u.frequency_tag] = frequency + bus[u.bus]
+            if u.available_tag:
+                order = self._nature.renewable_units.index(self._unit_position[u.name])
+                place[u.available_tag] = available + order
         for i, branch in enumerate(model.branches):
             place[branch.flow_tag], place[branch.status_tag] = flow + i, closed + i
         for i, tank in enumerate(model.tanks):

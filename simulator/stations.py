@@ -8,7 +8,7 @@ controller, "PLC", which reads the tank's level over a link of its own, "RTU-<ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 import numpy as np
@@ -59,24 +59,31 @@ def from_centre(station: str) -> str:
 
 
 def build_plant_model(
-    settings: PlantSettings, case: GridCase, water: Water, controls: Controls, demand_share: Floats
+    settings: PlantSettings,
+    case: GridCase,
+    water: Water,
+    controls: Controls,
+    demand_share: Floats,
+    available_mw: Mapping[int, float],
 ) -> PlantModel:
     """The operator's model of grid and water, parameters off by OPERATOR_ERROR_SHARE from the truth.
 
-    demand_share: (buses,) of nominal load, for which the first dispatch (``Unit.scheduled_mw``) is solved.
+    demand_share: (buses,) of nominal load, for which the first dispatch (``Unit.scheduled_mw``) is solved;
+    available_mw: what wind and solar units can give then, by their position in the case.
     Raises BadInput where settings name a link that does not exist.
     """
-    bare = _grid_model(settings, case, np.zeros(len(case.branch_name), dtype=np.bool_))
+    bare = _grid_model(settings, case, np.zeros(len(case.branch_name), dtype=np.bool_), available_mw)
     whole = np.ones(len(case.branch_name), dtype=np.bool_)
     rating = np.array([b.rating_mva for b in bare.branches])
     loading = np.abs(_dispatch(bare, np.ones(len(case.bus_name)), whole)[1]) / rating
     most_loaded = np.argsort(-loading, kind="stable")[: settings.grid.protected_flows]
     concentrated = np.zeros(len(case.branch_name), dtype=np.bool_)
     concentrated[most_loaded] = True
-    model = _grid_model(settings, case, concentrated)
+    model = _grid_model(settings, case, concentrated, available_mw)
     closed = whole.copy()
     closed[[case.branch_index(name) for name in settings.grid.out_of_service]] = False
-    power, _ = _dispatch(model, demand_share * settings.grid.load_scale, closed)
+    limits = {case.unit_name[unit]: power_mw for unit, power_mw in available_mw.items()}
+    power, _ = _dispatch(model, demand_share * settings.grid.load_scale, closed, limits)
     units = tuple(
         msgspec.structs.replace(unit, scheduled_mw=float(p))
         for unit, p in zip(model.units, power, strict=True)
@@ -92,7 +99,9 @@ def _off(case_name: str, role: str, names: tuple[str, ...]) -> Floats:
     )
 
 
-def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[np.bool_]) -> PlantModel:
+def _grid_model(
+    settings: PlantSettings, case: GridCase, concentrated: NDArray[np.bool_], renewable: Collection[int]
+) -> PlantModel:
     scan = settings.scan_s
     tags: list[Tag] = []
 
@@ -107,7 +116,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
         for bus, mw in loads.items()
         if mw > 0.0
     }
-    units = _units(case, add)
+    units = _units(case, renewable, add)
     branches = _branches(case, concentrated, add)
     buses = tuple(
         Bus(
@@ -148,7 +157,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
     )
 
 
-def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
+def _units(case: GridCase, renewable: Collection[int], add: _AddTag) -> tuple[Unit, ...]:
     """Units with capacity; condensers get no tag."""
     units = []
     for i in np.flatnonzero(case.unit_p_max_mw > 0.0):
@@ -166,6 +175,9 @@ def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
                 power_tag=add(station, f"{name}_mw", "MW", -0.05 * p_max, 1.05 * p_max),
                 frequency_tag=add(station, f"{name}_frequency_hz", "Hz", 50.0, 70.0),
                 command_link=from_centre(station),
+                available_tag=add(station, f"{name}_available_mw", "MW", 0.0, p_max)
+                if i in renewable
+                else "",
             )
         )
     return tuple(units)
@@ -197,8 +209,13 @@ def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> 
     return tuple(branches)
 
 
-def _dispatch(model: PlantModel, share: Floats, closed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Secure dispatch at ``share`` (buses,) of nominal load: (unit power, branch flow), MW."""
+def _dispatch(
+    model: PlantModel, share: Floats, closed: NDArray[np.bool_], limits: Mapping[str, float] | None = None
+) -> tuple[Floats, Floats]:
+    """Secure dispatch at ``share`` (buses,) of nominal load: (unit power, branch flow), MW.
+
+    limits: unit -> most it can give now, for those that cannot give all.
+    """
     index = bus_index(model)
     dc = build_dc_model(model, closed)
     unit_bus = np.array([index[u.bus] for u in model.units], dtype=np.intp)
@@ -211,7 +228,7 @@ def _dispatch(model: PlantModel, share: Floats, closed: NDArray[np.bool_]) -> tu
         np.zeros(len(rating)),
         float(load.sum()) * (1.0 + LOSS_SHARE),
         np.array([u.p_min_mw for u in model.units]),
-        np.array([u.p_max_mw for u in model.units]),
+        np.array([(limits or {}).get(u.name, u.p_max_mw) for u in model.units]),
     )
     injection = -spread_losses(load, float(result.power_mw.sum()))
     np.add.at(injection, unit_bus, result.power_mw)

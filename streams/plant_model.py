@@ -74,7 +74,10 @@ class Branch(Strict, frozen=True):
 
 
 class Unit(Strict, frozen=True):
-    """A generating unit with capacity. cost in currency/MWh; ramp as MW per minute."""
+    """A generating unit with capacity. cost in currency/MWh; ramp as MW per minute.
+
+    available_tag: what wind or sun allow at the moment, MW; "" for a unit that can give p_max_mw at any time.
+    """
 
     name: str
     bus: str
@@ -86,6 +89,7 @@ class Unit(Strict, frozen=True):
     power_tag: str
     frequency_tag: str
     command_link: str
+    available_tag: str = ""
 
 
 class Tank(Strict, frozen=True):

@@ -45,6 +45,7 @@ class Redispatch:
         self._load_slots = received.slots(b.load_tag for b in model.buses)
         self._flow_slots = received.slots(b.flow_tag for b in model.branches)
         self._status_slots = received.slots(b.status_tag for b in model.branches)
+        self._available_slots = received.slots(u.available_tag for u in model.units)
         self._power_slots = received.slots(u.power_tag for u in model.units)
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
@@ -90,14 +91,11 @@ class Redispatch:
         assert self._dc is not None, "observe() comes first"
         loads = self._protected_loads() if self.safe else self._loads()
         generated = float(self._received.take(self._power_slots).sum())
-        result = self._programme().solve(
-            loads,
-            self._offset,
-            generated,
-            np.maximum(self._p_min, base_mw - self._ramp),
-            np.minimum(self._p_max, base_mw + self._ramp),
-        )
-        return result
+        # Wind and sun may allow less than a unit's capacity, and less than its ramp would reach.
+        p_max = np.minimum(self._p_max, self._received.take(self._available_slots, missing=np.inf))
+        high = np.minimum(p_max, base_mw + self._ramp)
+        low = np.minimum(np.maximum(self._p_min, base_mw - self._ramp), high)
+        return self._programme().solve(loads, self._offset, generated, low, high)
 
     def _programme(self) -> Dispatch:
         if self.safe not in self._programmes:
