@@ -21,9 +21,9 @@ Flags = NDArray[np.bool_]
 class GridEvent(NamedTuple):
     """Something that happened at ``t_s``; the plant adds producer and exchange.
 
-    switch: by hand, value 1 closed, 0 open. line_trip: by a relay, loading in pu of rating. generator_trip:
-    MW lost; cause frequency, voltage, out_of_step, blackout or island (its part of the grid died). load_shed:
-    MW at this bus, cause as in ``ShedCause``. island: how many live islands there are now, value the buses of
+    switch: by hand or a fault, value 1 closed, 0 open. line_trip: by a relay, loading in pu of rating.
+    generator_trip: MW lost; cause frequency, voltage, fault, out_of_step, blackout or island (its part of the
+    grid died). load_shed: MW at this bus, cause as in ``ShedCause``. island: how many live islands there are now, value the buses of
     the largest. solver: no power flow solution in the island of this bus. voltage_collapse: MW lost in the
     pocket (cause collapse) or island (blackout) around this bus, each bus of which has its load_shed too.
     """
