@@ -23,9 +23,10 @@ class GridEvent(NamedTuple):
 
     switch: by hand or a fault, value 1 closed, 0 open. line_trip: by a relay, loading in pu of rating.
     generator_trip: MW lost; cause frequency, voltage, fault, out_of_step, blackout or island (its part of the
-    grid died). load_shed: MW at this bus, cause as in ``ShedCause``. island: how many live islands there are now, value the buses of
-    the largest. solver: no power flow solution in the island of this bus. voltage_collapse: MW lost in the
-    pocket (cause collapse) or island (blackout) around this bus, each bus of which has its load_shed too.
+    grid died). load_shed: MW at this bus, cause as in ``ShedCause``. island: how many live islands there are
+    now, value the buses of the largest. solver: no power flow solution in the island of this bus.
+    voltage_collapse: MW lost in the pocket (cause collapse) or island (blackout) around this bus, each bus of
+    which has its load_shed too.
     """
 
     t_s: float
