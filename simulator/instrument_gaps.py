@@ -22,14 +22,16 @@ class Gaps:
         self._changes = _changes(seed, names, samples)
         self._next = 0
         self._open = np.zeros(len(names), dtype=np.int64)
+        self._gaps = 0
 
     def at(self, step: int) -> Flags | None:
         """(tags,) which are missing at ``step``, which never decreases; None where none is."""
         while self._next < len(self._changes) and self._changes[self._next][0] <= step:
             _, tag, change = self._changes[self._next]
             self._open[tag] += change
+            self._gaps += change
             self._next += 1
-        return self._open > 0 if self._open.any() else None
+        return self._open > 0 if self._gaps else None
 
 
 def _changes(seed: int, names: tuple[str, ...], samples: int) -> list[tuple[int, int, int]]:

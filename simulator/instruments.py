@@ -30,6 +30,7 @@ CONVERTER_STEPS = 65_536
 FIXED_VARIANCE, DRIFT_VARIANCE, WHITE_VARIANCE = 0.50, 0.05, 0.45
 # Drift follows the days' temperature in cabinets and cellars; held within three sigma.
 DRIFT_MEMORY_S, DRIFT_STEP_S, DRIFT_LIMIT = 86_400.0, 60.0, 3.0
+DRIFT_BLOCK_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Instruments:
     """All instruments of the plant as vectors in tag order.
 
     scan_s: time between samples; samples: how many the run takes, gaps are drawn that far; late_s: (tags,)
-    age of a sample by the station's clock, 0 to scan_s, 0 everywhere if None. A contact reports its changes
-    with their time and is never late.
+    age of a sample by the station's clock, a scan at most, 0 everywhere if None. A contact reports its
+    changes with their time and is never late.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Instruments:
         late_s: Floats | None = None,
     ) -> None:
         self._noise = Draws(seed, "instrument", names)
-        self._drift = CorrelatedNoise(seed, "instrument-drift", names, DRIFT_STEP_S, DRIFT_MEMORY_S)
+        self._drift = CorrelatedNoise(
+            seed, "instrument-drift", names, DRIFT_STEP_S, DRIFT_MEMORY_S, DRIFT_BLOCK_STEPS
+        )
         self._gaps = Gaps(seed, names, samples)
         share = np.array([a.reading_share for a in accuracies])
         absolute = np.array([a.absolute for a in accuracies])
@@ -89,7 +92,7 @@ class Instruments:
         self._device_offset = math.sqrt(FIXED_VARIANCE) * absolute * bias
         self._step = (high - low) / CONVERTER_STEPS
         self._low, self._high, self._scan_s = low, high, scan_s
-        self._late = np.zeros(len(names)) if late_s is None else np.asarray(late_s) / scan_s
+        self._late = np.zeros(len(names)) if late_s is None else np.minimum(late_s / scan_s, 1.0)
         self._drift_step, self._seen_step = -1, -1
         self._latest = self._before = self._out = np.full(len(names), np.nan)
         self._faults: dict[int, dict[Mode, list[tuple[float, float]]]] = defaultdict(dict)

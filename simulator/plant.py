@@ -84,8 +84,11 @@ class Plant:
         taken = frozenset((CONCENTRATOR, *map(substation, case.bus_name)))
         control = water_control(settings.water, self.water.layout, taken)
         self._nature = Nature(settings, case, self.water.layout)
+        available_mw = dict(
+            zip(self._nature.renewable_units, self._nature.available_mw.tolist(), strict=True)
+        )
         share = self._nature.demand_share(0.0)
-        self.model = build_plant_model(settings, case, self.water.layout, control, share)
+        self.model = build_plant_model(settings, case, self.water.layout, control, share, available_mw)
         self._water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
@@ -289,6 +292,7 @@ class Plant:
                 grid.branch_flow_from_mw,
                 grid.branch_closed,
                 grid.feeders_closed,
+                self._nature.available_mw,
                 self._water_signals.read(),
             )
         )
@@ -298,8 +302,9 @@ class Plant:
         case, model = self._case, self.model
         sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
         sizes += [len(case.branch_name), len(case.branch_name), len(case.load_bus)]
+        sizes.append(len(self._nature.renewable_units))
         starts = np.concatenate(([0], np.cumsum(sizes)))
-        load, unit, frequency, voltage, flow, closed, feeders, water = starts
+        load, unit, frequency, voltage, flow, closed, feeders, available, water = starts
         bus = {name: i for i, name in enumerate(case.bus_name)}
         load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
         place: dict[str, int] = {}
@@ -312,6 +317,9 @@ class Plant:
         for u in model.units:
             place[u.power_tag] = unit + self._unit_position[u.name]
             place[u.frequency_tag] = frequency + bus[u.bus]
+            if u.available_tag:
+                order = self._nature.renewable_units.index(self._unit_position[u.name])
+                place[u.available_tag] = available + order
         for i, branch in enumerate(model.branches):
             place[branch.flow_tag], place[branch.status_tag] = flow + i, closed + i
         wet = [tag.name for tag in model.tags if tag.name not in place]

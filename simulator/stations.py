@@ -7,7 +7,7 @@ network are those of its PLC graph, see ``water_stations``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 import numpy as np
@@ -49,24 +49,31 @@ _AddTag = Callable[..., str]
 
 
 def build_plant_model(
-    settings: PlantSettings, case: GridCase, layout: Layout, control: WaterControl, demand_share: Floats
+    settings: PlantSettings,
+    case: GridCase,
+    layout: Layout,
+    control: WaterControl,
+    demand_share: Floats,
+    available_mw: Mapping[int, float],
 ) -> PlantModel:
     """The operator's model of grid and water, parameters off by OPERATOR_ERROR_SHARE from the truth.
 
-    demand_share: (buses,) of nominal load, for which the first dispatch (``Unit.scheduled_mw``) is solved.
+    demand_share: (buses,) of nominal load, for which the first dispatch (``Unit.scheduled_mw``) is solved;
+    available_mw: what wind and solar units can give then, by their position in the case.
     Raises BadInput where settings name a link that does not exist.
     """
-    bare = _grid_model(settings, case, np.zeros(len(case.branch_name), dtype=np.bool_))
+    bare = _grid_model(settings, case, np.zeros(len(case.branch_name), dtype=np.bool_), available_mw)
     whole = np.ones(len(case.branch_name), dtype=np.bool_)
     rating = np.array([b.rating_mva for b in bare.branches])
     loading = np.abs(_dispatch(bare, np.ones(len(case.bus_name)), whole)[1]) / rating
     most_loaded = np.argsort(-loading, kind="stable")[: settings.grid.protected_flows]
     concentrated = np.zeros(len(case.branch_name), dtype=np.bool_)
     concentrated[most_loaded] = True
-    model = _grid_model(settings, case, concentrated)
+    model = _grid_model(settings, case, concentrated, available_mw)
     closed = whole.copy()
     closed[[case.branch_index(name) for name in settings.grid.out_of_service]] = False
-    power, _ = _dispatch(model, demand_share * settings.grid.load_scale, closed)
+    limits = {case.unit_name[unit]: power_mw for unit, power_mw in available_mw.items()}
+    power, _ = _dispatch(model, demand_share * settings.grid.load_scale, closed, limits)
     units = tuple(
         msgspec.structs.replace(unit, scheduled_mw=float(p))
         for unit, p in zip(model.units, power, strict=True)
@@ -75,7 +82,9 @@ def build_plant_model(
     return _protect(add_water(model, layout, control), settings.protected_links)
 
 
-def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[np.bool_]) -> PlantModel:
+def _grid_model(
+    settings: PlantSettings, case: GridCase, concentrated: NDArray[np.bool_], renewable: Collection[int]
+) -> PlantModel:
     scan = settings.scan_s
     tags: list[Tag] = []
 
@@ -93,7 +102,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
     feeder_tags = {
         bus: add(substation(bus), "feeders_closed", "feeders", 0.0, float(BLOCKS)) for bus in loads
     }
-    units = _units(case, add)
+    units = _units(case, renewable, add)
     branches = _branches(case, concentrated, add)
     buses = tuple(
         Bus(
@@ -140,7 +149,7 @@ def _grid_model(settings: PlantSettings, case: GridCase, concentrated: NDArray[n
     )
 
 
-def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
+def _units(case: GridCase, renewable: Collection[int], add: _AddTag) -> tuple[Unit, ...]:
     """Units with capacity; condensers get no tag."""
     units = []
     for i in np.flatnonzero(case.unit_p_max_mw > 0.0):
@@ -159,6 +168,9 @@ def _units(case: GridCase, add: _AddTag) -> tuple[Unit, ...]:
                 frequency_tag=add(station, f"{name}_frequency_hz", "Hz", 50.0, 70.0),
                 command_link=from_centre(station),
                 fuel=case.unit_fuel[i],
+                available_tag=add(station, f"{name}_available_mw", "MW", 0.0, p_max)
+                if i in renewable
+                else "",
             )
         )
     return tuple(units)
@@ -190,8 +202,13 @@ def _branches(case: GridCase, concentrated: NDArray[np.bool_], add: _AddTag) -> 
     return tuple(branches)
 
 
-def _dispatch(model: PlantModel, share: Floats, closed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Secure dispatch at ``share`` (buses,) of nominal load: (unit power, branch flow), MW."""
+def _dispatch(
+    model: PlantModel, share: Floats, closed: NDArray[np.bool_], limits: Mapping[str, float] | None = None
+) -> tuple[Floats, Floats]:
+    """Secure dispatch at ``share`` (buses,) of nominal load: (unit power, branch flow), MW.
+
+    limits: unit -> most it can give now, for those that cannot give all.
+    """
     index = bus_index(model)
     dc = build_dc_model(model, closed)
     unit_bus = np.array([index[u.bus] for u in model.units], dtype=np.intp)
@@ -204,7 +221,7 @@ def _dispatch(model: PlantModel, share: Floats, closed: NDArray[np.bool_]) -> tu
         np.zeros(len(rating)),
         float(load.sum()) * (1.0 + LOSS_SHARE),
         np.array([u.p_min_mw for u in model.units]),
-        np.array([u.p_max_mw for u in model.units]),
+        np.array([(limits or {}).get(u.name, u.p_max_mw) for u in model.units]),
     )
     injection = -spread_losses(load, float(result.power_mw.sum()))
     np.add.at(injection, unit_bus, result.power_mw)

@@ -81,7 +81,10 @@ class Branch(Strict, frozen=True):
 
 
 class Unit(Strict, frozen=True):
-    """A generating unit with capacity. cost in currency/MWh; ramp as MW per minute; fuel "" is unknown."""
+    """A generating unit with capacity. cost in currency/MWh; ramp as MW per minute; fuel "" is unknown.
+
+    available_tag: what wind or sun allow at the moment, MW; "" for a unit that can give p_max_mw at any time.
+    """
 
     name: str
     bus: str
@@ -94,6 +97,7 @@ class Unit(Strict, frozen=True):
     frequency_tag: str
     command_link: str
     fuel: str = ""
+    available_tag: str = ""
 
 
 class Tank(Strict, frozen=True):

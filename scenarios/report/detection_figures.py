@@ -40,6 +40,8 @@ LANES = {
     "tank_empty": ("tank empty", RED, "square-open"),
     "tank_full": ("tank full", AMBER, "square"),
     "plant_derated": ("plant derated", AMBER, "diamond-open"),
+    "fault_in": ("fault begins", AMBER, "triangle-right"),
+    "fault_out": ("fault ends", DARK, "triangle-left"),
     "solver": ("solver", AMBER, "circle"),
     "safe_mode_in": ("safe mode entered", DARK, "circle"),
     "safe_mode_out": ("safe mode left", DARK, "circle-open"),

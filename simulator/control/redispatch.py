@@ -53,6 +53,7 @@ class Redispatch:
         self._load_slots = received.slots(b.load_tag for b in model.buses)
         self._flow_slots = received.slots(b.flow_tag for b in model.branches)
         self._status_slots = received.slots(b.status_tag for b in model.branches)
+        self._available_slots = received.slots(u.available_tag for u in model.units)
         self._power_slots = received.slots(u.power_tag for u in model.units)
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
@@ -136,6 +137,8 @@ class Redispatch:
         capacity = np.where(main, capacity, 0.0)
         loads = self._protected_loads() if self.safe else self._loads()
         generated = float(self._received.take(self._power_slots)[main].sum())
+        # Wind and sun may allow less than a unit's capacity, and less than its ramp would reach.
+        capacity = np.minimum(capacity, self._received.take(self._available_slots, missing=np.inf))
         low = np.minimum(np.maximum(self._p_min, base_mw - self._ramp), capacity)
         reserve = Reserve(self._reserve_share, capacity, np.minimum(self._reach, capacity))
         result = self._programme().solve(

@@ -33,8 +33,8 @@ CUSTOMERS_NOTE = (
 class Nature:
     """Draws are functions of the seed, the element and the step: no arm and no new element changes them.
 
-    electric, water: demand. Weather is drawn only where something depends on it.
-    Raises BadInput for a bus, unit or area that the grid does not have.
+    electric, water: demand; available_mw: (renewable units,) at the last scan. Weather is drawn only where
+    something depends on it. Raises BadInput for a bus, unit or area that the grid does not have.
     """
 
     def __init__(self, settings: PlantSettings, case: GridCase, layout: Layout) -> None:
@@ -59,10 +59,12 @@ class Nature:
         )
         self.water = WaterDemand(seed, start, settings.water.hydraulic_step_s, nature.seasonal)
         self._renewables: Renewables | None = None
+        self.available_mw = np.empty(0)
         if renewable and self.weather is not None:
             self._renewables = Renewables(
                 seed, case, renewable, self.weather, start, nature.latitude_deg, settings.scan_s
             )
+            self.available_mw = self._renewables.available_mw(0)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -75,12 +77,17 @@ class Nature:
         share[self._case.load_bus] = self.electric.expected(t_s)
         return share
 
+    @property
+    def renewable_units(self) -> list[int]:
+        """Positions of wind and solar units, in the order of ``available_mw``."""
+        return self._renewables.units if self._renewables is not None else []
+
     def blow(self, grid: Grid, scan: int) -> None:
         """Bound wind and solar units by what the weather allows at this scan."""
         if self._renewables is None:
             return
-        available_mw = self._renewables.available_mw(scan)
-        for unit, power_mw in zip(self._renewables.units, available_mw.tolist(), strict=True):
+        self.available_mw = self._renewables.available_mw(scan)
+        for unit, power_mw in zip(self._renewables.units, self.available_mw.tolist(), strict=True):
             grid.set_unit_limit(unit, power_mw)
 
     def faults(self, tag_names: tuple[str, ...]) -> list[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.draws import Draws
+from simulator.draws import BLOCK_STEPS, Draws
 
 Floats = NDArray[np.float64]
 
@@ -13,13 +13,19 @@ Floats = NDArray[np.float64]
 class CorrelatedNoise:
     """Ornstein-Uhlenbeck noise of unit variance, the same in every arm of a run.
 
-    Its autocorrelation is exp(-lag / time_constant_s); exact for any step.
+    Its autocorrelation is exp(-lag / time_constant_s); exact for any step. block_steps: as in ``Draws``.
     """
 
     def __init__(
-        self, seed: int, role: str, elements: tuple[str, ...], step_s: float, time_constant_s: float
+        self,
+        seed: int,
+        role: str,
+        elements: tuple[str, ...],
+        step_s: float,
+        time_constant_s: float,
+        block_steps: int = BLOCK_STEPS,
     ) -> None:
-        self._draws = Draws(seed, role, elements)
+        self._draws = Draws(seed, role, elements, block_steps=block_steps)
         self._keep = float(np.exp(-step_s / time_constant_s))
         self._fresh = float(np.sqrt(1.0 - self._keep**2))
         self._value = self._draws.at(0).copy()

@@ -14,6 +14,7 @@ from scenarios import training_data
 from scenarios.catalogue import SCENARIOS, attackers
 from scenarios.scenario import MAX_SEED, load_scenario
 from scenarios.training_data import DataConfig, generate, label
+from scenarios.training_starts import training_start
 from scenarios.workers import run_arms
 from streams.plant_model import PlantModel
 from tests.scenarios.recorded import columns, same_bits
@@ -89,6 +90,13 @@ def plans_of(config, monkeypatch, tmp_path):
 
 def names_of(plans):
     return {attack.attacker for plan in plans for attack in plan.scenario.attack}
+
+
+def test_runs_start_when_their_stratum_says(config, monkeypatch, tmp_path):
+    many = msgspec.structs.replace(config, runs=12)
+    starts = [plan.scenario.scenario.start for plan in plans_of(many, monkeypatch, tmp_path)]
+    assert starts == [training_start(config.first_seed, n).isoformat() for n in range(12)]
+    assert {start[5:7] for start in starts} == {f"{month:02}" for month in range(1, 13)}
 
 
 def test_every_run_is_recorded_and_labelled(data):

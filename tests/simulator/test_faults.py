@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import simpy
 
-from simulator.faults import Faults
+from simulator.faults import Faults, Targets
 from simulator.grid.case import load_case
 from simulator.nature.fault import Fault
 from simulator.plant import Plant
@@ -212,6 +213,55 @@ def test_a_wind_unit_gives_what_the_weather_allows(run):
     assert twin._nature.weather is not None
     plain, _, _ = run(4.0)
     assert plain._nature.weather is None
+
+
+class Recorder:
+    """Grid, water and instruments that only note what is asked of them."""
+
+    def __init__(self):
+        self.calls = []
+
+    def advance(self, t_s):
+        self.calls.append(("advance", t_s))
+        return []
+
+    def __getattr__(self, name):
+        return lambda *arguments: self.calls.append((name, *arguments))
+
+
+def test_every_kind_is_carried_out_and_mended_in_time(water):
+    noted = Recorder()
+    faults = [
+        Fault(5.0, "valve_stuck", "10", 9.0, 0.0, "declared"),
+        Fault(5.5, "contamination", "22", 8.0, 30.0, "declared"),
+        Fault(6.0, "contamination", "22", 9.5, 12.0, "declared"),
+        Fault(7.0, "instrument_scale", "t", 7.5, 1.5, "declared"),
+    ]
+    events = []
+    env = simpy.Environment()
+    env.process(Faults(faults, CASE, water, ("t",)).process(env, Targets(noted, noted, noted), events.extend))
+    env.run(20.0)
+    assert noted.calls == [
+        ("advance", 5.0),
+        ("set_stuck", "10", True),
+        ("advance", 5.5),
+        ("set_injection", "22", 30.0),
+        ("advance", 6.0),
+        ("set_injection", "22", 42.0),
+        ("set_fault", 0, "scale", [(7.0, 1.5)]),
+        ("set_fault", 0, "scale", []),
+        ("advance", 8.0),
+        ("set_injection", "22", 12.0),
+        ("advance", 9.0),
+        ("set_stuck", "10", False),
+        ("advance", 9.5),
+        ("set_injection", "22", 0.0),
+    ]
+    assert [(e.t_s, e.kind, e.cause, e.value) for e in events[:2]] == [
+        (5.0, "fault_in", "valve_stuck", 0.0),
+        (5.5, "fault_in", "contamination", 30.0),
+    ]
+    assert [e.unit for e in events[1:3]] == ["g/min", "g/min"]
 
 
 CASE = load_case("ieee39")
