@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 class GridEvent(NamedTuple):
     """Something that happened at ``t_s``; the plant adds producer and exchange.
 
-    switch: by hand or a fault; a branch with value 1 closed, 0 open; a unit that was started, value 1 on; a bus with
+    switch: by hand or fault; a branch with value 1 closed, 0 open; a started unit, value 1 on; a bus with
     value the feeders restored, negative those kept open while it is dead. line_trip: by a relay, loading in
     pu of rating. generator_trip: MW lost; cause frequency, voltage, cooling, fault, out_of_step, blackout or
     island (its part of the grid died). load_shed: MW at this bus, cause as in ``ShedCause``. island: how many
