@@ -79,7 +79,7 @@ def test_published_schedule_solves_as_with_pypower(name):
     np.testing.assert_allclose(np.abs(flow.voltage), expected, atol=1e-6)
     losses = (result["branch"][:, 13] + result["branch"][:, 15]).sum()
     assert flow.flows.loss_mw.sum() == pytest.approx(losses, rel=1e-5)
-    served = case.load_mw.sum() + flow.island_losses_mw().sum()
+    served = case.load_mw.sum() + flow.island_losses_mw.sum()
     assert flow.unit_mw.sum() == pytest.approx(served, abs=1e-2)
 
 
