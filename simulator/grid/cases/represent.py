@@ -37,7 +37,7 @@ def represent(tables: Tables) -> Tables:
         _units_of_load_buses,
         _one_set_point_per_bus,
         _zero_impedances,
-        _declared_loads_and_slacks,
+        _declared,
     ):
         tables = step(tables)
     return tables
@@ -211,7 +211,7 @@ def _zero_impedances(tables: Tables) -> Tables:
     return _noted(replace(tables, branch=branch), note)
 
 
-def _declared_loads_and_slacks(tables: Tables) -> Tables:
+def _declared(tables: Tables) -> Tables:
     negative = tables.bus[:, col.PD] < 0.0
     if negative.any():
         buses, power = _listed(tables.bus[negative, col.BUS_I]), -tables.bus[negative, col.PD].sum()
@@ -225,6 +225,9 @@ def _declared_loads_and_slacks(tables: Tables) -> Tables:
         tables = _noted(tables, f"Several slack buses, the first is the reference: {_listed(slack)}.")
     if ((tables.branch[:, col.TAP] != 0.0) | (tables.branch[:, col.SHIFT] != 0.0)).any():
         tables = _noted(tables, "Tap changers and phase shifters stay at the case's position.")
+    if tables.nominal_hz != 60.0:
+        note = f"Frequency settings of relays, made for 60 Hz, are scaled to {tables.nominal_hz:g} Hz."
+        tables = _noted(tables, note)
     return tables
 
 
