@@ -21,9 +21,9 @@ NOT_USED = ("areas", "bus_name")
 ALLOWED = "assignments of numbers, matrices and names to mpc, and arithmetic on mpc.bus, mpc.gen, mpc.branch"
 
 _ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*(?:\.\w+)*)\s*=\s*([\[{])")
-_COMMENT = re.compile(r"%[^\n]*")
+# Whichever comes first: a comment, or the rest of a row that goes on in the next line.
+_COMMENT_OR_CONTINUED = re.compile(r"%[^\n]*|(\.\.\.)[^\n]*\n")
 _BLOCK_COMMENT = re.compile(r"^[ \t]*%\{[ \t]*\n.*?^[ \t]*%\}[ \t]*$", re.MULTILINE | re.DOTALL)
-_CONTINUED = re.compile(r"\.\.\.[^\n]*\n")
 _QUOTED = re.compile(r"'((?:[^'\n]|'')*)'|\"([^\"\n]*)\"")
 _NAMED_FUNCTION = re.compile(r"function\s+mpc\s*=\s*(\w+)(?:\s*\((.*)\))?")
 
@@ -57,7 +57,7 @@ def parse_matpower(text: str, source: str, name: str) -> Tables:
                 skipped = 0 if _holds(statement, interpreter) else 1
             else:
                 _carry_out(statement, interpreter, notes, where)
-        except NotUnderstood as error:
+        except (ArithmeticError, IndexError, TypeError, ValueError) as error:
             raise BadInput(f"{where} ({error})", " ".join(statement.text.split())[:80], ALLOWED) from None
     return _tables(variables, source, name, tuple(notes))
 
@@ -162,7 +162,7 @@ def _without_strings_and_comment(code: str) -> str:
 
 def _matrix(text: str, where: str, interpreter: Interpreter) -> Floats:
     """Numbers in rows; a token that is no number is evaluated as an expression."""
-    text = _COMMENT.sub("", _CONTINUED.sub(" ", _COMMENT_AFTER_DOTS.sub("...\n", text)))
+    text = _COMMENT_OR_CONTINUED.sub(lambda found: " " if found[1] else "", text)
     rows = [row for row in text.replace(";", "\n").replace(",", " ").split("\n") if row.strip()]
     if not rows:
         return np.zeros((0, col.WIDTH[where.rsplit(".", 1)[1]]))
@@ -178,9 +178,6 @@ def _matrix(text: str, where: str, interpreter: Interpreter) -> Floats:
     except ValueError:
         flat = np.array([_number(token, where, i // longest, interpreter) for i, token in enumerate(tokens)])
     return flat.reshape(len(rows), longest)
-
-
-_COMMENT_AFTER_DOTS = re.compile(r"\.\.\.[^\n]*\n")
 
 
 def _number(token: str, where: str, row: int, interpreter: Interpreter) -> float:
@@ -205,6 +202,8 @@ def _tables(variables: dict[str, Any], source: str, name: str, notes: tuple[str,
     for field, rows in matrix.items():
         if rows.shape[1] < col.WIDTH[field]:
             raise BadInput(f"{source} mpc.{field} columns", rows.shape[1], f"at least {col.WIDTH[field]}")
+    if np.ndim(variables["mpc.baseMVA"]) != 0:
+        raise BadInput(f"{source} mpc.baseMVA", str(variables["mpc.baseMVA"])[:40], "a number")
     return Tables(
         source=source,
         name=name,
