@@ -83,6 +83,8 @@ def _carry_out(statement: _Statement, interpreter: Interpreter, notes: list[str]
         elif field in NAME_LISTS and statement.bracket == "{":
             found = _QUOTED.findall(statement.text)
             variables[target] = tuple((single or double).strip().lower() for single, double in found)
+        elif field == "baseMVA":
+            interpreter.run(f"{target} = [{statement.text}]")
         elif field not in NOT_USED:
             notes.append(f"mpc.{field} of {where.split(' line')[0]} is not used.")
         return
@@ -202,12 +204,13 @@ def _tables(variables: dict[str, Any], source: str, name: str, notes: tuple[str,
     for field, rows in matrix.items():
         if rows.shape[1] < col.WIDTH[field]:
             raise BadInput(f"{source} mpc.{field} columns", rows.shape[1], f"at least {col.WIDTH[field]}")
-    if np.ndim(variables["mpc.baseMVA"]) != 0:
+    base = np.ravel(variables["mpc.baseMVA"])
+    if base.size != 1:
         raise BadInput(f"{source} mpc.baseMVA", str(variables["mpc.baseMVA"])[:40], "a number")
     return Tables(
         source=source,
         name=name,
-        base_mva=float(variables["mpc.baseMVA"]),
+        base_mva=float(base[0]),
         genfuel=variables.get("mpc.genfuel", ()),
         gentype=variables.get("mpc.gentype", ()),
         notes=notes,
