@@ -51,6 +51,8 @@ def parse_matpower(text: str, source: str, name: str) -> Tables:
     for statement in _statements(text):
         where = f"{source} line {statement.line}"
         try:
+            if statement.text.startswith("else") and not statement.bracket:
+                raise NotUnderstood("a block with else")
             if skipped:
                 skipped += _opens_block(statement) - (statement.text == "end")
             elif _opens_block(statement):

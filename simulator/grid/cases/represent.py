@@ -23,6 +23,7 @@ ZERO_IMPEDANCE_X_PU = 1e-5
 UNBOUNDED_Q_MVAR = 9999.0
 UNBOUNDED_P_SHARE = 1.25
 NAMED_AT_MOST = 30
+RELAY_SETTINGS_HZ = 60.0
 
 
 def represent(tables: Tables) -> Tables:
@@ -225,8 +226,8 @@ def _declared(tables: Tables) -> Tables:
         tables = _noted(tables, f"Several slack buses, the first is the reference: {_listed(slack)}.")
     if ((tables.branch[:, col.TAP] != 0.0) | (tables.branch[:, col.SHIFT] != 0.0)).any():
         tables = _noted(tables, "Tap changers and phase shifters stay at the case's position.")
-    if tables.nominal_hz != 60.0:
-        note = f"Frequency settings of relays, made for 60 Hz, are scaled to {tables.nominal_hz:g} Hz."
+    if tables.nominal_hz != RELAY_SETTINGS_HZ:
+        note = f"Frequency settings of relays, made for {RELAY_SETTINGS_HZ:g} Hz, are scaled to {tables.nominal_hz:g} Hz."
         tables = _noted(tables, note)
     return tables
 

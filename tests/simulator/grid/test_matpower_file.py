@@ -88,6 +88,7 @@ end
         ("[A, B] = idx_bus;", "PQ"),
         ("mpc.branch = mpc.branch * mpc.branch;", "matrix"),
         ("k = mpc.bus > [1 2 3];", "shape"),
+        ("else", "else"),
     ],
 )
 def test_statements_that_are_not_understood(tmp_path, line, named):
