@@ -208,6 +208,8 @@ def _notes(document: Document) -> tuple[str, ...]:
         notes.append(
             f"Static generators and storages ({sources}) are demand of constant power, negative or not."
         )
+    if len(document.frame("impedance")):
+        notes.append("Impedances have no rating in pandapower: the power sn_mva that they refer to.")
     if len(document.frame("controller")):
         notes.append("pandapower's controllers are not run; values stand as the file has them.")
     switch = document.frame("switch")

@@ -227,8 +227,8 @@ def _declared(tables: Tables) -> Tables:
     if ((tables.branch[:, col.TAP] != 0.0) | (tables.branch[:, col.SHIFT] != 0.0)).any():
         tables = _noted(tables, "Tap changers and phase shifters stay at the case's position.")
     if tables.nominal_hz != RELAY_SETTINGS_HZ:
-        note = f"Frequency settings of relays, made for {RELAY_SETTINGS_HZ:g} Hz, are scaled to {tables.nominal_hz:g} Hz."
-        tables = _noted(tables, note)
+        scaled = f"made for {RELAY_SETTINGS_HZ:g} Hz, are scaled to {tables.nominal_hz:g} Hz"
+        tables = _noted(tables, f"Frequency settings of relays, {scaled}.")
     return tables
 
 
