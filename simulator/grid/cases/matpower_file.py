@@ -21,9 +21,9 @@ NOT_USED = ("areas", "bus_name")
 ALLOWED = "assignments of numbers, matrices and names to mpc, and arithmetic on mpc.bus, mpc.gen, mpc.branch"
 
 _ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*(?:\.\w+)*)\s*=\s*([\[{])")
-_COMMENT = re.compile(r"%[^\n]*")
+# Whichever comes first: a comment, or the rest of a row that goes on in the next line.
+_COMMENT_OR_CONTINUED = re.compile(r"%[^\n]*|(\.\.\.)[^\n]*\n")
 _BLOCK_COMMENT = re.compile(r"^[ \t]*%\{[ \t]*\n.*?^[ \t]*%\}[ \t]*$", re.MULTILINE | re.DOTALL)
-_CONTINUED = re.compile(r"\.\.\.[^\n]*\n")
 _QUOTED = re.compile(r"'((?:[^'\n]|'')*)'|\"([^\"\n]*)\"")
 _NAMED_FUNCTION = re.compile(r"function\s+mpc\s*=\s*(\w+)(?:\s*\((.*)\))?")
 
@@ -51,13 +51,15 @@ def parse_matpower(text: str, source: str, name: str) -> Tables:
     for statement in _statements(text):
         where = f"{source} line {statement.line}"
         try:
+            if statement.text.startswith("else") and not statement.bracket:
+                raise NotUnderstood("a block with else")
             if skipped:
                 skipped += _opens_block(statement) - (statement.text == "end")
             elif _opens_block(statement):
                 skipped = 0 if _holds(statement, interpreter) else 1
             else:
                 _carry_out(statement, interpreter, notes, where)
-        except NotUnderstood as error:
+        except (ArithmeticError, IndexError, TypeError, ValueError) as error:
             raise BadInput(f"{where} ({error})", " ".join(statement.text.split())[:80], ALLOWED) from None
     return _tables(variables, source, name, tuple(notes))
 
@@ -83,6 +85,8 @@ def _carry_out(statement: _Statement, interpreter: Interpreter, notes: list[str]
         elif field in NAME_LISTS and statement.bracket == "{":
             found = _QUOTED.findall(statement.text)
             variables[target] = tuple((single or double).strip().lower() for single, double in found)
+        elif field == "baseMVA":
+            interpreter.run(f"{target} = [{statement.text}]")
         elif field not in NOT_USED:
             notes.append(f"mpc.{field} of {where.split(' line')[0]} is not used.")
         return
@@ -162,7 +166,7 @@ def _without_strings_and_comment(code: str) -> str:
 
 def _matrix(text: str, where: str, interpreter: Interpreter) -> Floats:
     """Numbers in rows; a token that is no number is evaluated as an expression."""
-    text = _COMMENT.sub("", _CONTINUED.sub(" ", _COMMENT_AFTER_DOTS.sub("...\n", text)))
+    text = _COMMENT_OR_CONTINUED.sub(lambda found: " " if found[1] else "", text)
     rows = [row for row in text.replace(";", "\n").replace(",", " ").split("\n") if row.strip()]
     if not rows:
         return np.zeros((0, col.WIDTH[where.rsplit(".", 1)[1]]))
@@ -178,9 +182,6 @@ def _matrix(text: str, where: str, interpreter: Interpreter) -> Floats:
     except ValueError:
         flat = np.array([_number(token, where, i // longest, interpreter) for i, token in enumerate(tokens)])
     return flat.reshape(len(rows), longest)
-
-
-_COMMENT_AFTER_DOTS = re.compile(r"\.\.\.[^\n]*\n")
 
 
 def _number(token: str, where: str, row: int, interpreter: Interpreter) -> float:
@@ -205,10 +206,13 @@ def _tables(variables: dict[str, Any], source: str, name: str, notes: tuple[str,
     for field, rows in matrix.items():
         if rows.shape[1] < col.WIDTH[field]:
             raise BadInput(f"{source} mpc.{field} columns", rows.shape[1], f"at least {col.WIDTH[field]}")
+    base = np.ravel(variables["mpc.baseMVA"])
+    if base.size != 1:
+        raise BadInput(f"{source} mpc.baseMVA", str(variables["mpc.baseMVA"])[:40], "a number")
     return Tables(
         source=source,
         name=name,
-        base_mva=float(variables["mpc.baseMVA"]),
+        base_mva=float(base[0]),
         genfuel=variables.get("mpc.genfuel", ()),
         gentype=variables.get("mpc.gentype", ()),
         notes=notes,

@@ -62,3 +62,22 @@ def _read() -> dict[str, Network]:
 
 NETWORKS = _read()
 """By name, in the order of the table."""
+
+SUFFIXES = (".m", ".json")
+_BASE = ", ".join(name for name, network in NETWORKS.items() if network.source == "pypower")
+ALLOWED = (
+    f'{_BASE}, another name in "breakwater list networks", '
+    "or the path of a MATPOWER .m or pandapower .json file"
+)
+
+
+def find_network(name: str) -> Network | None:
+    """Line of the table by name or by file name, in any case of letters."""
+    by_file = {network.file.lower(): network for network in NETWORKS.values()}
+    return NETWORKS.get(name.lower()) or by_file.get(name.lower())
+
+
+def is_network_file(name: str) -> bool:
+    """Whether a name is the path of a file that may be read as a network."""
+    path = Path(name)
+    return path.suffix in SUFFIXES and path.is_file()

@@ -76,16 +76,10 @@ def _base(document: Document) -> branches.Base:
         values[name] = float(value)
     by_bus = dict(zip(frame.index.tolist(), kv.tolist(), strict=True))
     three = document.frame("trafo3w")
+    _refuse_unknown_buses(document, set(by_bus))
     for star, at in zip(_star_buses(document).tolist(), three.numbers("hv_bus").tolist(), strict=True):
-        by_bus[star] = _voltage_of(document, by_bus, at)
-    _refuse_unknown_buses(document, by_bus)
+        by_bus[star] = by_bus[at]
     return branches.Base(values["sn_mva"], values["f_hz"], by_bus)
-
-
-def _voltage_of(document: Document, by_bus: dict[int, float], bus: int) -> float:
-    if bus not in by_bus:
-        raise BadInput(f"{document.source} trafo3w hv_bus", bus, "the number of a bus")
-    return by_bus[bus]
 
 
 BUS_COLUMNS = {
@@ -98,12 +92,12 @@ BUS_COLUMNS = {
 }
 
 
-def _refuse_unknown_buses(document: Document, by_bus: dict[int, float]) -> None:
+def _refuse_unknown_buses(document: Document, known: set[int]) -> None:
     for name, names in BUS_COLUMNS.items():
         frame = document.frame(name)
         for column in names:
             found = frame.numbers(column)
-            unknown = np.array([bus not in by_bus for bus in found.tolist()], dtype=np.bool_)
+            unknown = np.array([bus not in known for bus in found.tolist()], dtype=np.bool_)
             frame.refuse(column, found.tolist(), unknown, "the number of a bus")
 
 
@@ -208,6 +202,8 @@ def _notes(document: Document) -> tuple[str, ...]:
         notes.append(
             f"Static generators and storages ({sources}) are demand of constant power, negative or not."
         )
+    if len(document.frame("impedance")):
+        notes.append("Impedances have no rating in pandapower: the power sn_mva that they refer to.")
     if len(document.frame("controller")):
         notes.append("pandapower's controllers are not run; values stand as the file has them.")
     switch = document.frame("switch")

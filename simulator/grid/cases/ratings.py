@@ -17,25 +17,41 @@ ANGLE_LIMIT_DEG = 7.5
 VOLTAGE_LIMIT_PU = 1.06
 UNRATED_MVA = 9000.0
 """From here up a rating is a placeholder such as 9900 or 9999."""
+PRINTED_FLOW_MARGIN = 1.25
 RULE = "follow PGLib-OPF's rule (angle limit 7.5 deg, surge impedance regression)"
 
 
 def rated(tables: Tables, choice: RatingChoice) -> Tables:
     """The case with a rating on every branch.
 
-    "derived" applies PGLib-OPF's rule to all. "default" keeps the case's; where no branch has one, or the
-    case comes from the catalogue, the rule fills the gaps. Raises BadInput for other cases with gaps.
+    "derived" applies PGLib-OPF's rule to all. "default" keeps the case's and rates by the rule what has none,
+    in a case of the catalogue no lower than what its printed state needs: MATPOWER calls such branches
+    unlimited. Raises BadInput for a file that rates some branches and not others.
     """
     given = tables.branch[:, col.RATE_A]
     missing = (given == 0.0) | (given >= UNRATED_MVA)
-    if choice == "derived" or missing.all():
-        return _derived(tables, np.ones(len(given), dtype=np.bool_), f"Branch ratings {RULE}.")
+    rule = derived_rating_mva(tables)
+    if choice == "derived":
+        return _with(tables, rule, f"Branch ratings {RULE}.")
+    if not tables.from_catalogue:
+        if missing.all():
+            return _with(tables, rule, f"Branch ratings {RULE}.")
+        _refuse_gaps(tables)
+        return tables
     if not missing.any():
         return tables
-    if not tables.fills_ratings:
-        zero = given == 0.0
-        if not zero.any():
-            return tables
+    needed = np.ceil(PRINTED_FLOW_MARGIN * printed_flow_mva(tables))
+    raised = missing & (needed > rule)
+    note = (
+        f"Ratings of {missing.sum()} of {len(missing)} branches that have none in the case {RULE}; "
+        f"{raised.sum()} of them are raised to {PRINTED_FLOW_MARGIN:g} x the flow of the printed state."
+    )
+    return _with(tables, np.where(missing, np.maximum(rule, needed), given), note)
+
+
+def _refuse_gaps(tables: Tables) -> None:
+    zero = tables.branch[:, col.RATE_A] == 0.0
+    if zero.any():
         row = int(np.flatnonzero(zero)[0])
         ends = f"{tables.branch[row, col.F_BUS]:g}-{tables.branch[row, col.T_BUS]:g}"
         raise BadInput(
@@ -43,14 +59,25 @@ def rated(tables: Tables, choice: RatingChoice) -> Tables:
             0.0,
             'a rating above 0 MVA on every branch; grid.ratings = "derived" derives all of them',
         )
-    note = f"Ratings of {missing.sum()} of {len(missing)} branches that have none in the case {RULE}."
-    return _derived(tables, missing, note)
 
 
-def _derived(tables: Tables, where: np.ndarray, note: str) -> Tables:
+def _with(tables: Tables, rating_mva: Floats, note: str) -> Tables:
     branch = tables.branch.copy()
-    branch[where, col.RATE_A] = derived_rating_mva(tables)[where]
+    branch[:, col.RATE_A] = rating_mva
     return replace(tables, branch=branch, notes=(*tables.notes, note))
+
+
+def printed_flow_mva(tables: Tables) -> Floats:
+    """(l,) larger end apparent power at the voltages printed in the case (MATPOWER manual, equation 3.2)."""
+    voltage = tables.bus[:, col.VM] * np.exp(1j * np.radians(tables.bus[:, col.VA]))
+    at = dict(zip(tables.bus[:, col.BUS_I], voltage, strict=True))
+    start, end = (np.array([at[n] for n in tables.branch[:, column]]) for column in (col.F_BUS, col.T_BUS))
+    ratio = np.where(tables.branch[:, col.TAP] == 0.0, 1.0, tables.branch[:, col.TAP])
+    start = start / (ratio * np.exp(1j * np.radians(tables.branch[:, col.SHIFT])))
+    half = 0.5j * tables.branch[:, col.BR_B]
+    series = (start - end) / (tables.branch[:, col.BR_R] + 1j * tables.branch[:, col.BR_X])
+    into_start, into_end = start * np.conj(series + half * start), end * np.conj(half * end - series)
+    return np.asarray(tables.base_mva * np.maximum(np.abs(into_start), np.abs(into_end)))
 
 
 def derived_rating_mva(tables: Tables) -> Floats:

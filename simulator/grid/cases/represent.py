@@ -23,6 +23,7 @@ ZERO_IMPEDANCE_X_PU = 1e-5
 UNBOUNDED_Q_MVAR = 9999.0
 UNBOUNDED_P_SHARE = 1.25
 NAMED_AT_MOST = 30
+RELAY_SETTINGS_HZ = 60.0
 
 
 def represent(tables: Tables) -> Tables:
@@ -37,7 +38,7 @@ def represent(tables: Tables) -> Tables:
         _units_of_load_buses,
         _one_set_point_per_bus,
         _zero_impedances,
-        _declared_loads_and_slacks,
+        _declared,
     ):
         tables = step(tables)
     return tables
@@ -211,7 +212,7 @@ def _zero_impedances(tables: Tables) -> Tables:
     return _noted(replace(tables, branch=branch), note)
 
 
-def _declared_loads_and_slacks(tables: Tables) -> Tables:
+def _declared(tables: Tables) -> Tables:
     negative = tables.bus[:, col.PD] < 0.0
     if negative.any():
         buses, power = _listed(tables.bus[negative, col.BUS_I]), -tables.bus[negative, col.PD].sum()
@@ -225,6 +226,9 @@ def _declared_loads_and_slacks(tables: Tables) -> Tables:
         tables = _noted(tables, f"Several slack buses, the first is the reference: {_listed(slack)}.")
     if ((tables.branch[:, col.TAP] != 0.0) | (tables.branch[:, col.SHIFT] != 0.0)).any():
         tables = _noted(tables, "Tap changers and phase shifters stay at the case's position.")
+    if tables.nominal_hz != RELAY_SETTINGS_HZ:
+        scaled = f"made for {RELAY_SETTINGS_HZ:g} Hz, are scaled to {tables.nominal_hz:g} Hz"
+        tables = _noted(tables, f"Frequency settings of relays, {scaled}.")
     return tables
 
 

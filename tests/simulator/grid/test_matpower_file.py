@@ -36,6 +36,7 @@ def test_layouts_of_a_matrix():
         "\t10\t90\t0\t80\t-80\t1.02\t100\t1\t200\t10;\n\t7\t45\t0\t50\t-50\t1.01\t100\t1\t90\t0;",
         "10, 90, 0, 8e1, -80, ... more\n 1.02, 100, 1, 2*100, 1e1; 7 45 0 50 -50 1.01 1e2 1 180/2 0 % ]",
     ).replace("\t7\t300\t", "%{\n 1 2 3\n%}\n\t7\t300\t")
+    other = other.replace("-360\t360;\n", "-360\t360; % and so on ...\n", 1)
     plain, found = parse_matpower(SMALL, "a.m", "a"), parse_matpower(other, "a.m", "a")
     for matrix in ("bus", "gen", "branch", "gencost"):
         np.testing.assert_array_equal(getattr(plain, matrix), getattr(found, matrix))
@@ -86,6 +87,8 @@ end
         ("mpc.branch(99, 3) = 0;", "99"),
         ("[A, B] = idx_bus;", "PQ"),
         ("mpc.branch = mpc.branch * mpc.branch;", "matrix"),
+        ("k = mpc.bus > [1 2 3];", "shape"),
+        ("else", "else"),
     ],
 )
 def test_statements_that_are_not_understood(tmp_path, line, named):
@@ -100,6 +103,7 @@ def test_statements_that_are_not_understood(tmp_path, line, named):
         ("mpc.version = '2';", "mpc.version = '1';", "version"),
         ("mpc.version = '2';", "", "version"),
         ("mpc.baseMVA = 100;", "", "baseMVA"),
+        ("mpc.baseMVA = 100;", "mpc.baseMVA = [1 2];", "a number"),
         ("mpc.branch = [", "mpc.lines = [", "branch"),
         ("\t7\t45\t0\t50\t-50\t1.01\t100\t1\t90\t0;", "\t7\t45\t0\t50;", "columns"),
         ("\t0.01\t0.08\t", "\t0.01\tten\t", "'ten'"),

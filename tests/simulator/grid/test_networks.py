@@ -119,6 +119,22 @@ def test_starts_in_steady_state(name):
     assert np.nanmax(np.abs(grid.bus_frequency_hz - case.nominal_hz)) < 0.01
 
 
+@pytest.mark.parametrize("name", ["ieee300", "pegase1354", "pegase2869", "rte1888", "polish3375wp"])
+def test_filled_ratings_bear_the_printed_state(name):
+    """Branches that the case leaves unlimited are not overloaded where the case is solved as printed."""
+    case = load_case(name)
+    given = represent(read_network(name)).branch[:, col.RATE_A]
+    flow = published_flow(case)
+    solve_published(flow, case)
+    missing = (given == 0.0) | (given >= 9000.0)
+    rule = load_case(name, "derived").branch_rating_mva
+    assert missing.any()
+    assert (case.branch_rating_mva[missing] >= rule[missing]).all()
+    assert flow.flows.loading[missing].max() < 1.0
+    assert np.array_equal(case.branch_rating_mva[~missing], given[~missing])
+    assert any("raised to 1.25 x the flow" in note for note in case.assumptions)
+
+
 def test_relays_of_a_50_hz_network_are_scaled():
     """Loss of most generation sheds load in stages that begin at 59.3/60 of nominal, not at once."""
     case = load_case("pegase89")
