@@ -84,16 +84,6 @@ class Model(NamedTuple):
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def governed_hz(deviation_hz: float, deadband_hz: float) -> float:
-    """Deviation that governors answer: none within the deadband, from its edge on beyond (no step)."""
-    if deviation_hz > deadband_hz:
-        return deviation_hz - deadband_hz
-    if deviation_hz < -deadband_hz:
-        return deviation_hz + deadband_hz
-    return 0.0
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
 def gather(units: Units, n_running: int, step_s: float, moving: Floats, fixed: Floats) -> None:
     """Copy the running units, so that sub-steps find each in one place and skip nothing.
 

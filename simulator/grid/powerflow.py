@@ -128,7 +128,6 @@ class PowerFlow:
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].drop_unit(i)
-        self._follow_slack(i)
 
     def start_unit(self, i: int) -> None:
         """Put unit i on, in a dead part as its first; the islands follow with ``update_topology``."""
@@ -137,12 +136,6 @@ class PowerFlow:
         island = self.bus_island[self._case.unit_bus[i]]
         if island != DEAD:
             self.islands[island].add_unit(i)
-        self._follow_slack(i)
-
-    def _follow_slack(self, unit: int) -> None:
-        """An island that loses or gains its chosen slack is built anew."""
-        if self._slack_unit[unit]:
-            self._part[self.bus_island == self.bus_island[self._case.unit_bus[unit]]] = DEAD
 
     def kill_island(self, island: int) -> None:
         """De-energise an island that has no solution: its units go off."""
@@ -168,12 +161,16 @@ class PowerFlow:
         self.island_losses_mw = np.zeros(len(self.islands))
 
     def _new_island(self, bus: Flags) -> IslandSolver:
-        case, share = self._case, self._participation
-        slack = self._slack_unit & self.unit_on & bus[case.unit_bus]
-        if slack.any():
-            share = np.where(slack, share, 0.0)
         return IslandSolver(
-            case, self._model, self._modes, bus, self.closed, self.unit_on, share, self._solution
+            self._case,
+            self._model,
+            self._modes,
+            bus,
+            self.closed,
+            self.unit_on,
+            self._participation,
+            self._slack_unit,
+            self._solution,
         )
 
     # Solving

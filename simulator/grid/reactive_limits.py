@@ -6,6 +6,8 @@ takes up voltage control again when its bus is above the set-point, at its lower
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,40 +15,91 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 HOLDS_VOLTAGE = 0
 UPPER, LOWER = 1, -1
+SETTLED, ANEW, TO_LIMITS, BACK = 0, 1, 2, 3
 # Beyond a limit by less than this counts as at it.
 TOLERANCE_MVAR = 1e-3
 # Back to voltage control only this far on the other side of the set-point: no unit hunts.
 RETURN_PU = 1e-4
 # A unit that came back so often in one power flow stays at its limit: no two units take turns for ever.
 MAX_RETURNS = 5
+# A machine at its lower limit is on no operating point with its bus this far from the set-point: ``astray``.
+ASTRAY_PU = 0.1
+
+
+class Machines(NamedTuple):
+    """Units of one island as the rules see them. units: positions; the rest is per unit of the case (g,):
+    bus, set_point_pu, low_mvar, high_mvar; mode now and wanted; in this power flow, kept: in control
+    beyond the lower limit, and returns: how often each came back to control."""
+
+    units: Index
+    bus: Index
+    set_point_pu: Floats
+    low_mvar: Floats
+    high_mvar: Floats
+    mode: Index
+    wanted: Index
+    kept: Flags
+    returns: Index
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def to_limits(
-    units: Index, mode: Index, unit_mvar: Floats, low_mvar: Floats, high_mvar: Floats, wanted: Index
-) -> int:
-    """Fill ``wanted`` (g,) with the limit of each of ``units`` that is beyond one, else its mode; returns the
-    position of the one furthest beyond, -1 where none is.
+def next_step(m: Machines, voltage: Complexes, unit_mvar: Floats) -> tuple[int, int]:
+    """What the solution ``voltage`` (n,), ``unit_mvar`` (g,) calls for: (SETTLED, -1), (ANEW, -1), or
+    (TO_LIMITS or BACK, unit) with the changes in ``wanted`` and the unit that is furthest off."""
+    if astray(m, voltage) > 0:
+        return ANEW, -1
+    first = to_limits(m, unit_mvar)
+    if first >= 0:
+        return TO_LIMITS, first
+    first = back_to_control(m, voltage)
+    return (BACK, first) if first >= 0 else (SETTLED, -1)
 
-    The last one in control does not leave it for its lower limit: an island of machines that all only absorb
-    has no operating point near its set-points, and no load shedding would give it one.
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def above_set_point_pu(m: Machines, voltage: Complexes, i: int) -> float:
+    """Voltage of unit i's bus over its set-point."""
+    v = voltage[m.bus[i]]
+    return float(np.sqrt(v.real * v.real + v.imag * v.imag) - m.set_point_pu[i])
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def astray(m: Machines, voltage: Complexes) -> int:
+    """How many units have to give up their lower limit (they are then ``kept``).
+
+    With machines that only absorb the equations have roots at voltages no grid has; in a grid saturation
+    would make them absorb more.
     """
-    worst, furthest_mvar = -1, TOLERANCE_MVAR
-    in_control = 0
-    for i in units:
-        wanted[i] = mode[i]
-        if mode[i] == HOLDS_VOLTAGE:
+    found = 0
+    for i in m.units:
+        if m.mode[i] == LOWER and abs(above_set_point_pu(m, voltage, i)) > ASTRAY_PU:
+            m.kept[i] = True
+            found += 1
+    return found
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def to_limits(m: Machines, unit_mvar: Floats) -> int:
+    """Want the limit for each unit that is beyond one; returns the one furthest beyond, -1 where none is.
+
+    The last one in control does not leave it for its lower limit: no load shedding would help an island of
+    machines that all only absorb.
+    """
+    worst, furthest_mvar, in_control = -1, TOLERANCE_MVAR, 0
+    for i in m.units:
+        m.wanted[i] = m.mode[i]
+        if m.mode[i] == HOLDS_VOLTAGE:
             in_control += 1
-    for i in units:
-        if mode[i] != HOLDS_VOLTAGE:
+    for i in m.units:
+        if m.mode[i] != HOLDS_VOLTAGE:
             continue
-        over, under = unit_mvar[i] - high_mvar[i], low_mvar[i] - unit_mvar[i]
-        if max(over, under) <= TOLERANCE_MVAR or (under > over and in_control == 1):
+        over, under = unit_mvar[i] - m.high_mvar[i], m.low_mvar[i] - unit_mvar[i]
+        if max(over, under) <= TOLERANCE_MVAR or (under > over and (m.kept[i] or in_control == 1)):
             continue
-        wanted[i] = UPPER if over > under else LOWER
+        m.wanted[i] = UPPER if over > under else LOWER
         in_control -= 1
         if max(over, under) > furthest_mvar:
             worst, furthest_mvar = i, max(over, under)
@@ -54,29 +107,22 @@ def to_limits(
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def back_to_control(
-    units: Index,
-    mode: Index,
-    returns: Index,
-    voltage: Complexes,
-    unit_bus: Index,
-    set_point_pu: Floats,
-    wanted: Index,
-) -> int:
-    """Fill ``wanted`` (g,) with voltage control for each of ``units`` that its bus needs less than its limit,
-    else its mode; returns the position of the one whose bus is furthest off, -1 where none returns.
-
-    returns (g,): how often each came back in this power flow already.
-    """
-    first, furthest_pu = -1, RETURN_PU
-    for i in units:
-        wanted[i] = mode[i]
-        if mode[i] == HOLDS_VOLTAGE or returns[i] >= MAX_RETURNS:
+def back_to_control(m: Machines, voltage: Complexes) -> int:
+    """Want control for each unit that its bus needs less than its limit, from the second time on for the one
+    whose bus is furthest off alone, because units that return together push each other back; returns that
+    one, -1 where none returns."""
+    first, furthest_pu, again = -1, RETURN_PU, False
+    for i in m.units:
+        m.wanted[i] = m.mode[i]
+        again = again or m.returns[i] > 0
+        if m.mode[i] == HOLDS_VOLTAGE or m.returns[i] >= MAX_RETURNS:
             continue
-        v = voltage[unit_bus[i]]
-        above_pu = mode[i] * (np.sqrt(v.real * v.real + v.imag * v.imag) - set_point_pu[i])
+        above_pu = m.mode[i] * above_set_point_pu(m, voltage, i)
         if above_pu > RETURN_PU:
-            wanted[i] = HOLDS_VOLTAGE
+            m.wanted[i] = HOLDS_VOLTAGE
         if above_pu > furthest_pu:
             first, furthest_pu = i, above_pu
+    if again and first >= 0:
+        for i in m.units:
+            m.wanted[i] = HOLDS_VOLTAGE if i == first else m.mode[i]
     return first

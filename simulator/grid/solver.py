@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.model import UnitModes, branch_positions, shunt_buses
 from simulator.grid.network_kernels import lowest_voltage, take_solution
-from simulator.grid.reactive_limits import HOLDS_VOLTAGE, MAX_RETURNS, back_to_control, to_limits
+from simulator.grid.reactive_limits import (
+    ANEW,
+    BACK,
+    HOLDS_VOLTAGE,
+    MAX_RETURNS,
+    SETTLED,
+    TO_LIMITS,
+    UPPER,
+    Machines,
+    next_step,
+)
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -39,8 +49,9 @@ class IslandSolver:
     """Power flow of one island; everything outside is switched off in its own copy of the model.
 
     bus (n,): True inside; closed (l,), unit_on (g,): status; participation (g,): share of each unit in the
-    island's imbalance, units at 0 take none; solution: shared with the other islands, each writes its own
-    buses and units only. mode (g,): ``HOLDS_VOLTAGE``, or at the upper (1) or lower (-1) reactive limit.
+    island's imbalance, units at 0 take none; chosen (g,): units that take all of it while any of them is on;
+    solution: shared with the other islands, each writes its own buses and units only. mode (g,):
+    ``HOLDS_VOLTAGE``, or at the upper (1) or lower (-1) reactive limit.
     Loads and unit powers are rounded to float32 by lightsim2grid (1e-5 MW), so balances hold to that.
     """
 
@@ -53,6 +64,7 @@ class IslandSolver:
         closed: Flags,
         unit_on: Flags,
         participation: Floats,
+        chosen: Flags,
         solution: Solution,
     ) -> None:
         self.bus = bus
@@ -62,17 +74,25 @@ class IslandSolver:
         self._model = model.copy()
         self._modes = modes
         self._solution = solution
-        self._participation = participation
+        self._participation, self._chosen = participation, chosen
+        self._share = np.zeros(len(participation))
         self._positions = branch_positions(case)
         self._buses = np.flatnonzero(bus)
         self.mode = np.full(len(case.unit_name), HOLDS_VOLTAGE, dtype=np.int64)
-        self._wanted = self.mode.copy()
-        self._returns = np.zeros_like(self.mode)
+        self._machines = Machines(
+            self._buses,
+            case.unit_bus,
+            case.unit_voltage_pu,
+            modes.low_mvar,
+            modes.high_mvar,
+            self.mode,
+            self.mode.copy(),
+            np.zeros(len(self.mode), dtype=np.bool_),
+            np.zeros_like(self.mode),
+        )
         self._power32 = np.zeros(modes.rows * len(case.unit_name), dtype=np.float32)
         self._given = np.zeros(len(self._power32), dtype=np.bool_)
         self._switch_off_outside(closed & bus[case.branch_from])
-        for i in np.flatnonzero(self.unit):
-            self._take_slack(int(i), int(i))
         self._flat = np.where(bus, 1.0 + 0.0j, 0.0j)
         self._follow_units()
         if np.abs(solution.voltage[self._buses]).min() == 0.0:
@@ -91,16 +111,27 @@ class IslandSolver:
             if not self.bus[bus]:
                 model.deactivate_shunt(shunt)
 
-    def _take_slack(self, unit: int, row: int) -> None:
-        if self._participation[unit] > 0.0:
-            self._model.add_gen_slackbus(row, float(self._participation[unit]))
+    def _share_imbalance(self) -> None:
+        """After a change of units: who takes the imbalance, the chosen or all."""
+        chosen = self._chosen & self.unit
+        takes = (chosen if chosen.any() else self.unit) & (self._participation > 0.0)
+        for i in np.flatnonzero(takes != (self._share > 0.0)):
+            row = int(self._modes.row_of(i, self.mode))
+            if takes[i]:
+                self._model.add_gen_slackbus(row, float(self._participation[i]))
+            elif self.unit[i]:
+                self._model.remove_gen_slackbus(row)
+        self._share = np.where(takes, self._participation, 0.0)
+        self._has_source = bool(takes.any())
 
     def _follow_units(self) -> None:
         """After a change of units: flat start, and which of the model's machines stand for them."""
         case = self._case
         self._units = np.flatnonzero(self.unit)
+        self._machines = self._machines._replace(units=self._units)
         self._flat[self._buses] = 1.0
         self._flat[case.unit_bus[self.unit]] = case.unit_voltage_pu[self.unit]
+        self._share_imbalance()
         self._follow_modes()
 
     def _follow_modes(self) -> None:
@@ -132,12 +163,11 @@ class IslandSolver:
         self.unit[i] = True
         self.mode[i] = HOLDS_VOLTAGE
         self._model.reactivate_gen(i)
-        self._take_slack(i, i)
         self._follow_units()
 
     def _switch_off(self, i: int) -> None:
         row = int(self._modes.row_of(i, self.mode))
-        if self._participation[i] > 0.0:
+        if self._share[i] > 0.0:
             self._model.remove_gen_slackbus(row)
         self._model.deactivate_gen(row)
 
@@ -148,7 +178,8 @@ class IslandSolver:
             self.mode[i] = mode[i]
             row = int(self._modes.row_of(i, self.mode))
             self._model.reactivate_gen(row)
-            self._take_slack(int(i), row)
+            if self._share[i] > 0.0:
+                self._model.add_gen_slackbus(row, float(self._share[i]))
         self._follow_modes()
         self._give_power(unit_mw)
 
@@ -162,64 +193,72 @@ class IslandSolver:
         """Solve for demand (d,) and mechanical power (g,), whose sum the participating units make good.
 
         Returns the start that led to a solution: "warm", else "flat", else "dc"; "none" without a solution,
-        and then the island's part of ``solution`` keeps its last values. With reactive limits, units beyond
-        theirs give what they can and no longer hold their voltage, until the voltage needs them less.
+        and then the island's part of ``solution`` is that of an earlier power flow. With
+        reactive limits, units beyond theirs give what they can and no longer hold their voltage, until the
+        voltage needs them less.
         """
+        if not self._has_source:
+            return "none"
         model = self._model
         model.update_loads_p(self.load, load_mw)
         model.update_loads_q(self.load, load_mvar)
         self._give_power(unit_mw)
         start = self._solve_as_switched()
         if start == "none" and (self.mode != HOLDS_VOLTAGE).any():
-            # That units gave their limits before says nothing of now: begin with every unit in control.
-            self._switch_modes(np.full(len(self.mode), HOLDS_VOLTAGE), unit_mw)
-            start = self._solve_as_switched()
+            # That units gave their limits before says nothing of now.
+            start = "flat" if self._all_in_control(unit_mw) else "none"
         return self._respect_limits(unit_mw, start) if self._modes.limited and start != "none" else start
 
     def _respect_limits(self, unit_mw: Floats, start: Start) -> Start:
-        """Switch units to and from their reactive limits until none is beyond one and none is needed less."""
-        self._returns[:] = 0
+        """Switch units to and from their reactive limits until none is beyond one and none is needed less.
+
+        Without solution at an upper limit the voltage collapses. Without one at a lower limit it would rise
+        without end: there the unit keeps control, for shedding load would not help. This ends: units that
+        keep control only become more, and each comes back a limited number of times.
+        """
+        machines = self._machines
+        machines.kept.fill(False)
+        machines.returns.fill(0)
         while True:
-            if (first := self._beyond_limits()) >= 0:
-                if not self._change_modes(first, unit_mw):
-                    return "none"
-            elif (first := self._needed_less()) >= 0:
-                self._returns += self._wanted != self.mode
-                if not self._change_modes(first, unit_mw):
-                    # In control this unit leads nowhere: it keeps giving its limit.
-                    self._returns[first] = MAX_RETURNS
-                    self._solve_as_switched()
-            else:
+            step, first = next_step(machines, self._solution.voltage, self._solution.unit_mvar)
+            if step == SETTLED:
                 return start
+            if step == BACK:
+                machines.returns[:] += machines.wanted != self.mode
+            if step != ANEW and self._change_modes(first, unit_mw):
+                continue
+            if step == TO_LIMITS and machines.wanted[first] == UPPER:
+                return "none"
+            if step == TO_LIMITS:
+                machines.kept[first] = True
+            elif step == BACK:
+                machines.returns.fill(MAX_RETURNS)
+            if not self._all_in_control(unit_mw):
+                return "none"
 
-    def _beyond_limits(self) -> int:
-        modes, mvar = self._modes, self._solution.unit_mvar
-        return int(to_limits(self._units, self.mode, mvar, modes.low_mvar, modes.high_mvar, self._wanted))
-
-    def _needed_less(self) -> int:
-        if not (self.mode != HOLDS_VOLTAGE).any():
-            return -1
-        case, voltage = self._case, self._solution.voltage
-        first = back_to_control(
-            self._units, self.mode, self._returns, voltage, case.unit_bus, case.unit_voltage_pu, self._wanted
-        )
-        if first >= 0 and self._returns.any():
-            # Units that return together push each other back: from the second time on one by one.
-            self._alone(first)
-        return int(first)
+    def _all_in_control(self, unit_mw: Floats) -> bool:
+        """Solve with every unit holding its voltage, from a flat start; False without solution."""
+        self._switch_modes(np.full(len(self.mode), HOLDS_VOLTAGE), unit_mw)
+        voltage, last = self._solution.voltage, self._solution.voltage[self._buses]
+        voltage[self._buses] = self._flat[self._buses]
+        if self._solve_as_switched() != "none":
+            return True
+        voltage[self._buses] = last
+        return False
 
     def _alone(self, unit: int) -> None:
         """Of the wanted changes, only that of ``unit``."""
-        new = self._wanted[unit]
-        self._wanted[:] = self.mode
-        self._wanted[unit] = new
+        wanted = self._machines.wanted
+        new = wanted[unit]
+        wanted[:] = self.mode
+        wanted[unit] = new
 
     def _change_modes(self, first: int, unit_mw: Floats) -> bool:
         """Make the wanted changes and solve; where that has no solution, only that of ``first``. False, with
         the modes of before, where that has none either."""
         before = self.mode.copy()
         for _ in range(2):
-            self._switch_modes(self._wanted, unit_mw)
+            self._switch_modes(self._machines.wanted, unit_mw)
             if self._solve_as_switched() != "none":
                 return True
             self._switch_modes(before, unit_mw)

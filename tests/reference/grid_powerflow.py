@@ -55,3 +55,47 @@ def limit_faults(case, voltage, unit_on, unit_mvar, tolerance_mvar, tolerance_pu
         if not (holds or gives_all or takes_all):
             faults.append(f"{case.unit_name[i]}: {q:.2f} Mvar in [{low}, {high}], {above:+.4f} pu")
     return faults
+
+
+def branch_figures(case, voltage, closed) -> list[tuple[complex, complex, float]]:
+    """Per branch: power into it at each end, MVA, and the larger end current over the rated one."""
+    figures = []
+    for i in range(len(case.branch_name)):
+        u, w = complex(voltage[case.branch_from[i]]), complex(voltage[case.branch_to[i]])
+        if not closed[i] or u == 0.0 or w == 0.0:
+            figures.append((0j, 0j, 0.0))
+            continue
+        series = 1.0 / complex(case.branch_r[i], case.branch_x[i])
+        half = complex(0.0, case.branch_b[i] / 2.0)
+        tap = case.branch_tap[i] * cmath.exp(1j * math.radians(case.branch_shift_deg[i]))
+        inner = u / tap
+        into_from = ((inner - w) * series + inner * half) / tap.conjugate()
+        into_to = (w - inner) * series + w * half
+        larger = max(abs(into_from), abs(into_to)) * case.base_mva / case.branch_rating_mva[i]
+        ends = (u * into_from.conjugate() * case.base_mva, w * into_to.conjugate() * case.base_mva)
+        figures.append((*ends, larger))
+    return figures
+
+
+def next_modes(case, units, mode, voltage, unit_mvar, returns, max_returns) -> dict[int, int]:
+    """Which units change their reactive mode after a solution, by the rule in words: who is beyond a limit
+    goes to it; if nobody is, who is on the far side of the set-point comes back."""
+    low = [min(q, 0.0) for q in case.unit_q_min_mvar]
+    high = list(case.unit_q_max_mvar)
+    beyond = {}
+    in_control = [i for i in units if mode[i] == 0]
+    left = len(in_control)
+    for i in in_control:
+        over, under = unit_mvar[i] - high[i], low[i] - unit_mvar[i]
+        if over > 1e-3 and over > under:
+            beyond[i], left = 1, left - 1
+        elif under > 1e-3 and left > 1:
+            beyond[i], left = -1, left - 1
+    if beyond:
+        return beyond
+    off = {i: mode[i] * (abs(voltage[case.unit_bus[i]]) - case.unit_voltage_pu[i]) for i in units if mode[i]}
+    back = {i: 0 for i, above in off.items() if above > 1e-4 and returns[i] < max_returns}
+    if back and any(returns[i] for i in units):
+        furthest = max(back, key=lambda i: off[i])
+        return {furthest: 0}
+    return back

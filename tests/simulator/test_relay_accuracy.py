@@ -20,7 +20,7 @@ def test_errors_are_spread_over_the_class_and_stay_in_it(fitted):
     grid, case = fitted
     gains = {
         CURRENT_ERROR: (grid._overload.gain,),
-        VOLTAGE_ERROR: (grid._uvls.gain, grid._unit_low.gain),
+        VOLTAGE_ERROR: (grid._uvls.gain, grid._unit_voltage.gain),
         FREQUENCY_ERROR_HZ / 60.0: (grid._dynamics.loads.gain, grid._dynamics.relays.gain),
     }
     for half_width, fields in gains.items():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from simulator.grid.case import load_case
+from simulator.grid.network_kernels import connected_demand
 from simulator.grid.powerflow import DEAD, PowerFlow
+from tests.reference import grid_powerflow as oracle
 from tests.simulator.grid.driving import apparent_loading, published_flow, solve_flow, solve_published
 
 # load, branch losses, slack, lowest voltage, its bus: own computation by Newton, MATPOWER data, no Q limits.
@@ -134,3 +136,49 @@ def test_losses_of_islands_without_branches():
     assert len(flow.islands) == 10
     solve_flow(flow, case, case.unit_scheduled_mw)
     assert flow.island_losses_mw == pytest.approx(np.zeros(10))
+
+
+@pytest.mark.parametrize("name", ["ieee14", "ieee118", "ieee300"])
+def test_flows_and_losses_equal_the_oracle(name):
+    """Taps, phase shifters, charging, shunts; an open branch and a dead bus among them."""
+    case = load_case(name)
+    flow = PowerFlow(case, case.unit_inertia_s * case.unit_p_max_mw)
+    leaf = int(np.argmax(np.bincount(np.r_[case.branch_from, case.branch_to]) == 1))
+    flow.open_branch(0)
+    for branch in np.flatnonzero((case.branch_from == leaf) | (case.branch_to == leaf)):
+        flow.open_branch(int(branch))
+    flow.update_topology()
+    solve_flow(flow, case, case.unit_scheduled_mw)
+    expected = oracle.branch_figures(case, flow.voltage, flow.closed)
+    np.testing.assert_allclose(flow.flows.from_mva, [f for f, _, _ in expected], atol=1e-9)
+    np.testing.assert_allclose(flow.flows.to_mva, [t for _, t, _ in expected], atol=1e-9)
+    np.testing.assert_allclose(flow.flows.loading, [x for _, _, x in expected], rtol=1e-12, atol=1e-12)
+    shunt_mw = np.abs(flow.voltage) ** 2 * case.bus_gs_mw
+    losses_mw = sum((f + t).real for f, t, _ in expected) + shunt_mw.sum()
+    assert flow.island_losses_mw.sum() == pytest.approx(losses_mw)
+    np.testing.assert_allclose(flow.magnitude, np.abs(flow.voltage), rtol=1e-15)
+    np.testing.assert_allclose(flow.shunt_mw, shunt_mw)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_connected_demand_equals_the_oracle(seed):
+    rng = np.random.default_rng(seed)
+    n, d = 12, 20
+    bus, island = rng.integers(0, n, d), rng.integers(-1, 3, n)
+    demand, reactive, share = (
+        rng.uniform(-5.0, 90.0, d),
+        rng.uniform(-9.0, 30.0, d),
+        rng.integers(0, 21, d) / 20.0,
+    )
+    hz, served, total = np.array([60.0, 59.2, 61.0]), np.ones(d), np.ones(3)
+    given_mw, given_mvar = np.ones(d, dtype=np.float32), np.ones(d, dtype=np.float32)
+    connected_demand(demand, reactive, share, bus, island, hz, 60.0, 1.5, served, given_mw, given_mvar, total)
+    for i in range(d):
+        k = island[bus[i]]
+        alive = k >= 0
+        response = 1.0 + 1.5 * (hz[k] - 60.0) / 60.0
+        assert served[i] == pytest.approx(demand[i] * share[i] * response if alive else 0.0)
+        assert given_mw[i] == np.float32(served[i])
+        assert given_mvar[i] == np.float32(reactive[i] * share[i] if alive else 0.0)
+    for k in range(3):
+        assert total[k] == pytest.approx(sum(demand[i] * share[i] for i in range(d) if island[bus[i]] == k))
