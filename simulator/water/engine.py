@@ -1,7 +1,7 @@
 """EPANET as a quasi-steady solver: given time, tank levels and link states, what flows where.
 
 Time and tank volumes are integrated by ``water.py``, so that events have exact times, water is
-conserved to rounding and an empty tank is ours to close. The INP's controls and rules are disabled:
+conserved to rounding and an empty tank is ours to close. The INP's controls and rules are taken out:
 otherwise EPANET would act on true levels and reopen what we close.
 """
 
@@ -32,6 +32,7 @@ REQUIRED_PSI = 20.0  # below it US utilities issue a boil-water notice
 PSI_PER_FOOT = 0.4333  # EPANET's own
 PRESSURE_EXPONENT = 0.5  # orifice law, as epanetCPA
 ACCURACY = 1e-3  # of flow changes relative to flows, EPANET's default
+QUALITY_ACCURACY = 1e-4  # coarser, mass that is put into nearly still water comes out changed
 FOREVER_S = 10**9
 STILL_M3H = 0.01
 HAIR = 1e-9
@@ -88,8 +89,8 @@ class Engine:
         self._level_high: Floats = self.layout.tank_level_max_m / self.layout.length_to_m - HAIR
         self._pump_links: list[int] = [pump + 1 for pump in self.layout.pumps.tolist()]
         self._open: Bools = self.layout.link_open.copy()
+        self._setting: Floats = self.layout.link_setting.copy()
         self._multiplier = float(en.getoption(self._project, en.DEMANDMULT))
-        self._accuracy = float(en.getoption(self._project, en.ACCURACY))
         self._factor = 1.0
         self._extra_m3h: dict[int, float] = {}
         self._bases: dict[int, list[float]] = {}
@@ -99,14 +100,15 @@ class Engine:
 
     def _configure(self) -> None:
         project = self._project
-        for i in range(1, en.getcount(project, en.CONTROLCOUNT) + 1):
-            en.setcontrolenabled(project, i, 0)
+        # Deleted, not disabled: EPANET 2.3 runs a disabled control on a junction's pressure all the same.
+        for i in range(en.getcount(project, en.CONTROLCOUNT), 0, -1):
+            en.deletecontrol(project, i)
         for i in range(1, en.getcount(project, en.RULECOUNT) + 1):
             en.setruleenabled(project, i, 0)
         en.setstatusreport(project, en.NO_REPORT)
         en.settimeparam(project, en.DURATION, FOREVER_S)
         # Some INPs ask for less than EPANET's default; at 0.01 a day of L-Town loses 0.03 % of its water.
-        en.setoption(project, en.ACCURACY, min(ACCURACY, en.getoption(project, en.ACCURACY)))
+        self._refine(ACCURACY)
         required = REQUIRED_PSI * _PSI_TO_UNIT[int(en.getoption(project, en.PRESS_UNITS))]
         en.setdemandmodel(project, en.PDA, 0.0, required, PRESSURE_EXPONENT)
         for node in self.layout.tank_nodes:
@@ -123,13 +125,21 @@ class Engine:
 
     def follow(self, plan: QualityPlan, start_s: float) -> Quality:
         """Water quality on this engine's flows from the INP's time ``start_s`` on. Raises BadInput."""
+        self._refine(QUALITY_ACCURACY)
         return Quality(self._project, self.layout, plan, start_s)
+
+    def _refine(self, accuracy: float) -> None:
+        finest = min(accuracy, float(en.getoption(self._project, en.ACCURACY)))
+        en.setoption(self._project, en.ACCURACY, finest)
 
     def restart(self) -> None:
         """Forget the last flows, so that the next solution starts flat; link states are kept."""
         en.initH(self._project, en.INITFLOW)
         wanted, self._open = self._open, self.layout.link_open.copy()
         self.set_open(wanted)
+        differs = ~np.isclose(self._setting, self.layout.link_setting, rtol=0.0, atol=0.0, equal_nan=True)
+        for link in np.flatnonzero(differs & wanted).tolist():
+            self._switch(link, True)
 
     def set_demand(self, factor: float) -> None:
         """Factor on every demand of the INP, at least 0."""
@@ -200,13 +210,22 @@ class Engine:
             link = int(i)
             if link in self.layout.check_valves:
                 continue
-            setting = self.layout.link_setting[link]
-            if link_open[link] and not math.isnan(setting):
-                # Opening by status would reset a pump's speed to 1 and a valve's setting to none.
-                en.setlinkvalue(self._project, link + 1, en.SETTING, float(setting))
-            else:
-                en.setlinkvalue(self._project, link + 1, en.STATUS, float(link_open[link]))
+            self._switch(link, bool(link_open[link]))
         self._open[:] = link_open
+
+    def set_setting(self, link: int, setting: float) -> None:
+        """Speed of a pump or setting of a valve, in EPANET's meaning, while it is open; NaN for none."""
+        self._setting[link] = setting
+        if self._open[link]:
+            self._switch(link, True)
+
+    def _switch(self, link: int, is_open: bool) -> None:
+        setting = float(self._setting[link])
+        if is_open and not math.isnan(setting):
+            # Opening by status would reset a pump's speed to 1 and a valve's setting to none.
+            en.setlinkvalue(self._project, link + 1, en.SETTING, setting)
+        else:
+            en.setlinkvalue(self._project, link + 1, en.STATUS, float(is_open))
 
     def solve(self, inp_time_s: float, tank_level_m: Floats) -> Solution:
         """Steady state at ``inp_time_s`` seconds of the INP's patterns with (tanks,) levels from the bottom.
@@ -256,7 +275,7 @@ class Engine:
             np.array(efficiency),
             error,
             # Where nothing flows a relative change means nothing; the change itself does.
-            error <= self._accuracy or error * float(np.abs(flows).sum()) <= STILL_M3H,
+            error <= ACCURACY or error * float(np.abs(flows).sum()) <= STILL_M3H,
         )
         if not (np.isfinite(solution.head_m).all() and np.isfinite(solution.node_net_m3h).all()):
             raise NoSolutionError("the solution is not finite")

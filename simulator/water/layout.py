@@ -43,6 +43,7 @@ class Layout:
 
     elevation_m (nodes,): node elevation, for tanks of the bottom. demand_nodes: junctions with a base demand.
     tank_links[i]: links that touch tank i. clock_start_s: clock time of the INP's time 0.
+    link_length_m, link_diameter_m: (links,) of pipes, 0 elsewhere.
     flow_to_m3h, length_to_m: factors from the INP's units. link_setting: (links,) what an open pump or valve
     is set to, in EPANET's own meaning; NaN where opening needs no setting.
     """
@@ -68,6 +69,8 @@ class Layout:
     check_valves: frozenset[int]
     link_open: NDArray[np.bool_]
     link_setting: Floats
+    link_length_m: Floats
+    link_diameter_m: Floats
 
     @property
     def tank_names(self) -> tuple[str, ...]:
@@ -129,7 +132,19 @@ def read_layout(project: Any, path: Path) -> Layout:
         check_valves=frozenset(int(i) for i in np.flatnonzero(link_type == en.CVPIPE)),
         link_open=np.array([en.getlinkvalue(project, i, en.INITSTATUS) > 0.0 for i in links], dtype=np.bool_),
         link_setting=np.array([_setting(project, i) for i in links]),
+        link_length_m=_of_pipes(project, en.LENGTH, link_type) * length,
+        # EPANET's diameters are in inches or millimetres.
+        link_diameter_m=_of_pipes(project, en.DIAMETER, link_type) * (FOOT_M / 12 if length != 1.0 else 1e-3),
     )
+
+
+def _of_pipes(project: Any, what: int, link_type: Ints) -> Floats:
+    """(links,) property of pipes, 0 for pumps and valves, in the INP's units."""
+    values = [
+        en.getlinkvalue(project, i + 1, what) if kind in (en.CVPIPE, en.PIPE) else 0.0
+        for i, kind in enumerate(link_type.tolist())
+    ]
+    return np.array(values, dtype=np.float64)
 
 
 def _setting(project: Any, link: int) -> float:

@@ -1,11 +1,11 @@
-"""What each link does: what it is ordered to, unless it is stuck; a pump only while supplied and whole."""
+"""What each link does: as it is ordered, unless it is stuck; a pump only while supplied and whole."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from simulator.water.engine import Bools
-from simulator.water.layout import Layout
+from simulator.water.layout import Floats, Layout
 
 
 class LinkOrders:
@@ -14,6 +14,7 @@ class LinkOrders:
     def __init__(self, layout: Layout) -> None:
         self._pumps = layout.pumps
         self._ordered: Bools = layout.link_open.copy()
+        self._setting: Floats = layout.link_setting.copy()
         self.alive: Bools = np.ones(len(layout.pumps), dtype=np.bool_)
         self.failed: Bools = np.zeros(len(layout.pumps), dtype=np.bool_)
         self.stuck: Bools = np.zeros(len(layout.link_names), dtype=np.bool_)
@@ -23,6 +24,13 @@ class LinkOrders:
         if self.stuck[link] or bool(self._ordered[link]) == is_open:
             return False
         self._ordered[link] = is_open
+        return True
+
+    def set_setting(self, link: int, setting: float) -> bool:
+        """Order a speed or setting, NaN for none; returns whether it changed."""
+        if self.stuck[link] or np.array_equal(self._setting[link], setting, equal_nan=True):
+            return False
+        self._setting[link] = setting
         return True
 
     def link_open(self) -> Bools:

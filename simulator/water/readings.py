@@ -7,6 +7,7 @@ import numpy as np
 from simulator.water.accounts import Accounts, Balance
 from simulator.water.engine import Bools
 from simulator.water.layout import Floats, Layout
+from simulator.water.orders import LinkOrders
 from simulator.water.quality import Quality
 from simulator.water.state import State
 from simulator.water.storage import Storage
@@ -20,6 +21,7 @@ class Readings:
     _storage: Storage
     _start_volume_m3: Floats
     _accounts: Accounts
+    _orders: LinkOrders
     _quality: Quality | None
     _node_index: dict[str, int]
     _applied_extra: dict[int, float]
@@ -142,6 +144,15 @@ class Readings:
         """Where all water since t = 0 came from and went."""
         stored = float((self._storage.volume_m3 - self._start_volume_m3).sum())
         return self._accounts.balance(stored, self.tank_overflow_m3)
+
+    @property
+    def link_open(self) -> Bools:
+        """(links,) what is ordered open and, if a pump, supplied and whole."""
+        return self._orders.link_open()
+
+    def extra_asked_m3h(self, node: str) -> float:
+        """Extra demand asked for at a junction in the present solution. Raises KeyError."""
+        return self._applied_extra.get(self._node_index[node], 0.0)
 
     def extra_delivered_m3h(self, node: str) -> float:
         """Extra demand delivered at a junction: its share of what the junction gets. Raises KeyError."""

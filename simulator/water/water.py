@@ -103,17 +103,27 @@ class Water(Readings):
         """Open or close a link by name, as a motor valve would. Raises KeyError."""
         self._stale |= self._orders.order(self._link_index[name], is_open)
 
-    def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0) -> None:
+    def set_link_setting(self, name: str, setting: float) -> None:
+        """Set a pump's relative speed (more than 0) or a valve's setting in the INP's unit; NaN: none.
+
+        It holds while the link is open; a valve without a setting is open for good. Raises KeyError.
+        """
+        link = self._link_index[name]
+        if self._orders.set_setting(link, setting):
+            self._engine.set_setting(link, setting)
+            self._stale = True
+
+    def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0, cause: str = "supply") -> None:
         """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too.
 
-        at_s: when it changed; the network goes on to there first if it is behind.
+        at_s: when it changed; the network goes on to there first if it is behind. cause: why.
         """
         if bool(self._orders.alive[index]) == alive:
             return
         self._run(at_s)
         self._orders.alive[index] = alive
         self._stale = True
-        self._pump_event("pump_back" if alive else "pump_lost", index, "supply")
+        self._pump_event("pump_back" if alive else "pump_lost", index, cause)
 
     def set_demand_factor(self, factor: float | Floats) -> None:
         """Scale the INP's demands by one number or by (nodes,) numbers, from the next hydraulic step on.
@@ -196,6 +206,11 @@ class Water(Readings):
         self._run(until_s)
         events, self._events = self._events, []
         return events
+
+    def settle(self) -> None:
+        """Solve at once where something was switched at this instant, so that power and flows show it."""
+        if self._stale:
+            self._solve(new_inputs=False, refill=True)
 
     def _run(self, until_s: float) -> None:
         while self.t_s < until_s:
