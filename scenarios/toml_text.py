@@ -8,7 +8,10 @@ from typing import Any
 
 
 def to_toml(document: Mapping[str, Any]) -> str:
-    """Text that ``tomllib`` reads back to the same document; one level of tables below the top."""
+    """Text that ``tomllib`` reads back to the same document; one level of tables below the top.
+
+    A value of None, which TOML cannot say, is left out.
+    """
     parts = []
     for name, value in document.items():
         if isinstance(value, Mapping):
@@ -21,7 +24,7 @@ def to_toml(document: Mapping[str, Any]) -> str:
 
 
 def _table(head: str, values: Mapping[str, Any]) -> str:
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items()]
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if value is not None]
     return "\n".join([head, *lines, ""])
 
 

@@ -27,6 +27,7 @@ from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
 from simulator.settings import PlantSettings
 from simulator.stations import WATER_REPORT_S, accuracies, build_plant_model
+from simulator.water.constituents import quality_plan
 from simulator.water.controls import read_controls
 from simulator.water.storage import TANK_NOTE
 from simulator.water.water import Water
@@ -71,7 +72,9 @@ class Plant:
         start = datetime.fromisoformat(settings.start)
         clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
         case = load_case(settings.grid.network, settings.grid.ratings)
-        self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
+        self.water = Water(
+            settings.water.network, settings.water.hydraulic_step_s, clock_s, quality_plan(settings.water)
+        )
         controls = read_controls(settings.water.network)
         self.model = build_plant_model(settings, case, self.water, controls, daily_shape(start, 0.0))
         self._electric = ElectricDemand(
@@ -201,6 +204,7 @@ class Plant:
         self.outcomes.water_not_delivered_m3 = self.water.water_not_delivered_m3
         self.outcomes.low_pressure_node_hours = self.water.low_pressure_node_hours
         self.outcomes.tank_overflow_m3 = self.water.tank_overflow_m3
+        self.outcomes.contaminant_consumed_g = self.water.contaminant_consumed_g
 
     def _report_water(self, count: int) -> None:
         """Sample the water instruments and let the pump controllers act on what they receive."""
