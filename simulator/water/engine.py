@@ -60,7 +60,6 @@ class Solution(NamedTuple):
     delivered_m3h: Floats
     flow_m3h: Floats
     pump_power_kw: Floats
-    pump_efficiency: Floats
     relative_error: float
     converged: bool
 
@@ -70,7 +69,7 @@ def still(layout: Layout, requested_m3h: Floats, relative_error: float, converge
     nodes, pumps = np.zeros(len(layout.node_names)), np.zeros(len(layout.pumps))
     flows = np.zeros(len(layout.link_names))
     head = layout.elevation_m.copy()
-    return Solution(head, nodes, requested_m3h, nodes, flows, pumps, pumps, relative_error, converged)
+    return Solution(head, nodes, requested_m3h, nodes, flows, pumps, relative_error, converged)
 
 
 class Engine:
@@ -234,7 +233,7 @@ class Engine:
         """
         project, layout = self._project, self.layout
         en.settimeparam(project, en.HTIME, int(inp_time_s))
-        levels = np.clip(tank_level_m / layout.length_to_m, self._level_low, self._level_high)
+        levels = np.minimum(np.maximum(tank_level_m / layout.length_to_m, self._level_low), self._level_high)
         for node, level in zip(layout.tank_nodes.tolist(), levels.tolist(), strict=True):
             en.setnodevalue(project, node + 1, en.TANKLEVEL, level)
         try:
@@ -258,13 +257,16 @@ class Engine:
         self.restart()
         return still(self.layout, self._reader.nodes(en.FULLDEMAND, self.layout.flow_to_m3h), 0.0, True)
 
+    def pump_efficiency(self) -> Floats:
+        """(pumps,) hydraulic over electric power in the last solution, 0 to 1."""
+        return np.array([en.getlinkvalue(self._project, link, en.PUMP_EFFIC) for link in self._pump_links])
+
     def _read(self) -> Solution:
         project, reader = self._project, self._reader
         flow = self.layout.flow_to_m3h
         error = float(en.getstatistic(project, en.RELATIVEERROR))
         flows = reader.links(en.FLOW, flow)
         power = [en.getlinkvalue(project, link, en.ENERGY) for link in self._pump_links]
-        efficiency = [en.getlinkvalue(project, link, en.PUMP_EFFIC) for link in self._pump_links]
         solution = Solution(
             reader.nodes(en.HEAD, self.layout.length_to_m),
             reader.nodes(en.DEMAND, flow),
@@ -272,11 +274,11 @@ class Engine:
             reader.nodes(en.DEMANDFLOW, flow),
             flows,
             np.array(power),
-            np.array(efficiency),
             error,
             # Where nothing flows a relative change means nothing; the change itself does.
             error <= ACCURACY or error * float(np.abs(flows).sum()) <= STILL_M3H,
         )
-        if not (np.isfinite(solution.head_m).all() and np.isfinite(solution.node_net_m3h).all()):
+        # A sum is finite only if all its terms are.
+        if not math.isfinite(float(solution.head_m.sum() + solution.node_net_m3h.sum())):
             raise NoSolutionError("the solution is not finite")
         return solution

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.water.accounts import Accounts, Balance
-from simulator.water.engine import Bools
+from simulator.water.engine import Bools, Engine
 from simulator.water.layout import Floats, Layout
 from simulator.water.orders import LinkOrders
 from simulator.water.quality import Quality
@@ -18,6 +18,7 @@ class Readings:
 
     layout: Layout
     state: State
+    _engine: Engine
     _storage: Storage
     _start_volume_m3: Floats
     _accounts: Accounts
@@ -64,7 +65,7 @@ class Readings:
     @property
     def pump_efficiency(self) -> Floats:
         """(pumps,) hydraulic over electric power, 0 to 1, from the INP's curves; 0 for a pump that stands."""
-        return self.state.pump_efficiency
+        return np.where(self.state.pump_power_kw > 0.0, self._engine.pump_efficiency(), 0.0)
 
     @property
     def pump_energy_kwh(self) -> Floats:

@@ -47,6 +47,8 @@ class Replay:
         self._quality = quality is not None
         if quality is not None:
             en.setqualtype(project, *quality)
+            # As our engine: which way nearly still water goes would hang on the INP's coarser 0.001.
+            en.setoption(project, en.ACCURACY, 1e-4)
         if inject is not None:
             node = en.getnodeindex(project, inject[0])
             en.setnodevalue(project, node, en.SOURCETYPE, en.MASS)
