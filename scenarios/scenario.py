@@ -73,7 +73,8 @@ class Water(Section, frozen=True, kw_only=True):
     """``[water]``. plcs: file of the PLC graph, beside the scenario file or below the working directory, or
     its shipped name; "" for the default one. bus feeds, through its feeder number ``feeder`` (0 is shed
     first), the pumps of ``replication`` districts that no ``[[supply]]`` names; cooled_unit, a gas unit with
-    a cooling tower, draws cooling water from cooling_node."""
+    a cooling tower, draws cooling water from cooling_node. quality: what is followed in the water, of
+    "trace" the share from trace_node; chlorine_*: in place of what the INP says."""
 
     network: str = "micropolis"
     plcs: str = ""
@@ -83,6 +84,11 @@ class Water(Section, frozen=True, kw_only=True):
     hydraulic_step_s: Annotated[float, Meta(gt=0, le=60)] = 60.0
     cooled_unit: str = ""
     cooling_node: str = ""
+    quality: Literal["none", "chlorine", "age", "trace", "contaminant"] = "none"
+    trace_node: str = ""
+    chlorine_source_mg_l: NotNegative | None = None
+    chlorine_bulk_decay_per_day: NotNegative | None = None
+    chlorine_wall_decay_m_per_day: NotNegative | None = None
 
 
 class Control(Section, frozen=True, kw_only=True):

@@ -151,10 +151,12 @@ def _check_times(scenario: Scenario, source: str) -> None:
     period_s = scenario.control.estimator_period_s
     _multiple(source, "control.estimator_period_s", period_s, general.exchange_s, "exchange_s")
 
-    hydraulic_s = scenario.water.hydraulic_step_s
+    step_s = scenario.water.hydraulic_step_s
     _divides(source, "scenario.scan_s", general.scan_s, WATER_REPORT_S, "the water report")
-    _multiple(source, "water.hydraulic_step_s", hydraulic_s, general.scan_s, "scan_s")
-    _divides(source, "water.hydraulic_step_s", hydraulic_s, WATER_REPORT_S, "the water report")
+    _multiple(source, "water.hydraulic_step_s", step_s, general.scan_s, "scan_s")
+    if step_s % 1.0 or WATER_REPORT_S % step_s:
+        allowed = f"whole seconds that divide {WATER_REPORT_S:g} s"
+        raise BadInput(f"{source}: water.hydraulic_step_s", step_s, allowed)
     _multiple(source, "scenario.duration_s", general.duration_s, general.exchange_s, "exchange_s")
     if general.duration_s / general.scan_s > MAX_SCANS:
         allowed = f"at most {MAX_SCANS} scans of {general.scan_s:g} s"

@@ -23,6 +23,7 @@ class Outcomes:
     water_not_delivered_m3: float = 0.0
     low_pressure_node_hours: float = 0.0
     tank_overflow_m3: float = 0.0
+    contaminant_consumed_g: float | None = None
 
     def add_event(self, kind: str, cause: str, value: float) -> None:
         """Count what tripped, and the MW that each cause cut where it cut them."""
@@ -50,6 +51,8 @@ class Outcomes:
             "water_not_delivered_m3": self.water_not_delivered_m3 * self.replication,
             "low_pressure_node_hours": self.low_pressure_node_hours * self.replication,
             "tank_overflow_m3": self.tank_overflow_m3 * self.replication,
-            "contaminant_consumed_g": None,
+            "contaminant_consumed_g": None
+            if self.contaminant_consumed_g is None
+            else self.contaminant_consumed_g * self.replication,
             "plant_derated_mwh": self.plant_derated_mwh,
         }

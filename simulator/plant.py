@@ -32,6 +32,7 @@ from simulator.station_clocks import sample_age_s
 from simulator.station_names import substation
 from simulator.stations import CONCENTRATOR, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
+from simulator.water.constituents import quality_plan
 from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.storage import TANK_NOTE
 from simulator.water.true_signals import TrueSignals
@@ -80,7 +81,9 @@ class Plant:
         start = datetime.fromisoformat(settings.start)
         clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
         case = load_case(settings.grid.network, settings.grid.ratings)
-        self.water = Water(settings.water.network, settings.water.hydraulic_step_s, clock_s)
+        self.water = Water(
+            settings.water.network, settings.water.hydraulic_step_s, clock_s, quality_plan(settings.water)
+        )
         taken = frozenset((CONCENTRATOR, *map(substation, case.bus_name)))
         control = water_control(settings.water, self.water.layout, taken)
         self._nature = Nature(settings, case, self.water.layout)
@@ -223,6 +226,7 @@ class Plant:
         self.outcomes.water_not_delivered_m3 = self.water.water_not_delivered_m3
         self.outcomes.low_pressure_node_hours = self.water.low_pressure_node_hours
         self.outcomes.tank_overflow_m3 = self.water.tank_overflow_m3
+        self.outcomes.contaminant_consumed_g = self.water.contaminant_consumed_g
 
     def _report_water(self, count: int) -> None:
         """Sample the water instruments and let the pump controllers act on what they receive."""

@@ -32,8 +32,9 @@ class WaterSettings(Settings, frozen=True):
     districts on it.
 
     cooled_unit: name of the thermal unit with a gas tower that draws cooling water from cooling_node, ""
-    for none; its draw in the network is divided by replication. plcs: file of the PLC graph or
-    its shipped name, "" for the default one.
+    for none; its draw in the network is divided by replication. plcs: file of the PLC graph or its shipped
+    name, "" for the default one. quality: what is followed in the water, of trace the share from trace_node;
+    chlorine_*: in place of what the INP says of chlorine where not None.
     """
 
     network: str = "micropolis"
@@ -44,6 +45,11 @@ class WaterSettings(Settings, frozen=True):
     hydraulic_step_s: float = 60.0
     cooled_unit: str = ""
     cooling_node: str = ""
+    quality: Literal["none", "chlorine", "age", "trace", "contaminant"] = "none"
+    trace_node: str = ""
+    chlorine_source_mg_l: float | None = None
+    chlorine_bulk_decay_per_day: float | None = None
+    chlorine_wall_decay_m_per_day: float | None = None
 
 
 class ControlSettings(Settings, frozen=True):

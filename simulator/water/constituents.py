@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from epanet import toolkit as en
 
+from simulator.settings import WaterSettings
 from simulator.water.layout import Layout
 from streams.errors import BadInput
 
@@ -26,6 +27,22 @@ class QualityPlan(NamedTuple):
     source_mg_l: float | None = None
     bulk_decay_per_day: float | None = None
     wall_decay_m_per_day: float | None = None
+
+
+def quality_plan(settings: WaterSettings) -> QualityPlan | None:
+    """What a scenario asks for, None for nothing. Raises BadInput for what does not belong together."""
+    if settings.quality != "trace" and settings.trace_node:
+        raise BadInput("water.trace_node", settings.trace_node, 'empty, unless water.quality is "trace"')
+    chlorine = {
+        name: getattr(settings, f"chlorine_{name}")
+        for name in ("source_mg_l", "bulk_decay_per_day", "wall_decay_m_per_day")
+    }
+    for name, value in chlorine.items():
+        if settings.quality != "chlorine" and value is not None:
+            raise BadInput(f"water.chlorine_{name}", value, 'nothing, unless water.quality is "chlorine"')
+    if settings.quality == "none":
+        return None
+    return QualityPlan(settings.quality, settings.trace_node, **chlorine)
 
 
 def configure(project: Any, layout: Layout, plan: QualityPlan) -> None:

@@ -32,6 +32,7 @@ REQUIRED_PSI = 20.0  # below it US utilities issue a boil-water notice
 PSI_PER_FOOT = 0.4333  # EPANET's own
 PRESSURE_EXPONENT = 0.5  # orifice law, as epanetCPA
 ACCURACY = 1e-3  # of flow changes relative to flows, EPANET's default
+QUALITY_ACCURACY = 1e-4  # coarser, mass that is put into nearly still water comes out changed
 FOREVER_S = 10**9
 STILL_M3H = 0.01
 HAIR = 1e-9
@@ -59,7 +60,6 @@ class Solution(NamedTuple):
     delivered_m3h: Floats
     flow_m3h: Floats
     pump_power_kw: Floats
-    pump_efficiency: Floats
     relative_error: float
     converged: bool
 
@@ -69,7 +69,7 @@ def still(layout: Layout, requested_m3h: Floats, relative_error: float, converge
     nodes, pumps = np.zeros(len(layout.node_names)), np.zeros(len(layout.pumps))
     flows = np.zeros(len(layout.link_names))
     head = layout.elevation_m.copy()
-    return Solution(head, nodes, requested_m3h, nodes, flows, pumps, pumps, relative_error, converged)
+    return Solution(head, nodes, requested_m3h, nodes, flows, pumps, relative_error, converged)
 
 
 class Engine:
@@ -90,7 +90,6 @@ class Engine:
         self._open: Bools = self.layout.link_open.copy()
         self._setting: Floats = self.layout.link_setting.copy()
         self._multiplier = float(en.getoption(self._project, en.DEMANDMULT))
-        self._accuracy = float(en.getoption(self._project, en.ACCURACY))
         self._factor = 1.0
         self._extra_m3h: dict[int, float] = {}
         self._bases: dict[int, list[float]] = {}
@@ -108,7 +107,7 @@ class Engine:
         en.setstatusreport(project, en.NO_REPORT)
         en.settimeparam(project, en.DURATION, FOREVER_S)
         # Some INPs ask for less than EPANET's default; at 0.01 a day of L-Town loses 0.03 % of its water.
-        en.setoption(project, en.ACCURACY, min(ACCURACY, en.getoption(project, en.ACCURACY)))
+        self._refine(ACCURACY)
         required = REQUIRED_PSI * _PSI_TO_UNIT[int(en.getoption(project, en.PRESS_UNITS))]
         en.setdemandmodel(project, en.PDA, 0.0, required, PRESSURE_EXPONENT)
         for node in self.layout.tank_nodes:
@@ -125,16 +124,20 @@ class Engine:
 
     def follow(self, plan: QualityPlan, start_s: float) -> Quality:
         """Water quality on this engine's flows from the INP's time ``start_s`` on. Raises BadInput."""
+        self._refine(QUALITY_ACCURACY)
         return Quality(self._project, self.layout, plan, start_s)
+
+    def _refine(self, accuracy: float) -> None:
+        finest = min(accuracy, float(en.getoption(self._project, en.ACCURACY)))
+        en.setoption(self._project, en.ACCURACY, finest)
 
     def restart(self) -> None:
         """Forget the last flows, so that the next solution starts flat; link states are kept."""
         en.initH(self._project, en.INITFLOW)
         wanted, self._open = self._open, self.layout.link_open.copy()
         self.set_open(wanted)
-        both_none = np.isnan(self._setting) & np.isnan(self.layout.link_setting)
-        given = ~both_none & (self._setting != self.layout.link_setting)
-        for link in np.flatnonzero(given & wanted).tolist():
+        differs = ~np.isclose(self._setting, self.layout.link_setting, rtol=0.0, atol=0.0, equal_nan=True)
+        for link in np.flatnonzero(differs & wanted).tolist():
             self._switch(link, True)
 
     def set_demand(self, factor: float) -> None:
@@ -209,6 +212,12 @@ class Engine:
             self._switch(link, bool(link_open[link]))
         self._open[:] = link_open
 
+    def set_setting(self, link: int, setting: float) -> None:
+        """Speed of a pump or setting of a valve, in EPANET's meaning, while it is open; NaN for none."""
+        self._setting[link] = setting
+        if self._open[link]:
+            self._switch(link, True)
+
     def _switch(self, link: int, is_open: bool) -> None:
         setting = float(self._setting[link])
         if is_open and not math.isnan(setting):
@@ -217,12 +226,6 @@ class Engine:
         else:
             en.setlinkvalue(self._project, link + 1, en.STATUS, float(is_open))
 
-    def set_setting(self, link: int, setting: float) -> None:
-        """Speed of a pump or setting of a valve, in EPANET's meaning, while it is open; NaN for none."""
-        self._setting[link] = setting
-        if self._open[link]:
-            self._switch(link, True)
-
     def solve(self, inp_time_s: float, tank_level_m: Floats) -> Solution:
         """Steady state at ``inp_time_s`` seconds of the INP's patterns with (tanks,) levels from the bottom.
 
@@ -230,7 +233,7 @@ class Engine:
         """
         project, layout = self._project, self.layout
         en.settimeparam(project, en.HTIME, int(inp_time_s))
-        levels = np.clip(tank_level_m / layout.length_to_m, self._level_low, self._level_high)
+        levels = np.minimum(np.maximum(tank_level_m / layout.length_to_m, self._level_low), self._level_high)
         for node, level in zip(layout.tank_nodes.tolist(), levels.tolist(), strict=True):
             en.setnodevalue(project, node + 1, en.TANKLEVEL, level)
         try:
@@ -254,13 +257,16 @@ class Engine:
         self.restart()
         return still(self.layout, self._reader.nodes(en.FULLDEMAND, self.layout.flow_to_m3h), 0.0, True)
 
+    def pump_efficiency(self) -> Floats:
+        """(pumps,) hydraulic over electric power in the last solution, 0 to 1."""
+        return np.array([en.getlinkvalue(self._project, link, en.PUMP_EFFIC) for link in self._pump_links])
+
     def _read(self) -> Solution:
         project, reader = self._project, self._reader
         flow = self.layout.flow_to_m3h
         error = float(en.getstatistic(project, en.RELATIVEERROR))
         flows = reader.links(en.FLOW, flow)
         power = [en.getlinkvalue(project, link, en.ENERGY) for link in self._pump_links]
-        efficiency = [en.getlinkvalue(project, link, en.PUMP_EFFIC) for link in self._pump_links]
         solution = Solution(
             reader.nodes(en.HEAD, self.layout.length_to_m),
             reader.nodes(en.DEMAND, flow),
@@ -268,11 +274,11 @@ class Engine:
             reader.nodes(en.DEMANDFLOW, flow),
             flows,
             np.array(power),
-            np.array(efficiency),
             error,
             # Where nothing flows a relative change means nothing; the change itself does.
-            error <= self._accuracy or error * float(np.abs(flows).sum()) <= STILL_M3H,
+            error <= ACCURACY or error * float(np.abs(flows).sum()) <= STILL_M3H,
         )
-        if not (np.isfinite(solution.head_m).all() and np.isfinite(solution.node_net_m3h).all()):
+        # A sum is finite only if all its terms are.
+        if not math.isfinite(float(solution.head_m.sum() + solution.node_net_m3h.sum())):
             raise NoSolutionError("the solution is not finite")
         return solution

@@ -1,4 +1,4 @@
-"""What each link does: what it is ordered to, unless it is stuck; a pump only while supplied and whole."""
+"""What each link does: as it is ordered, unless it is stuck; a pump only while supplied and whole."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class LinkOrders:
         self._ordered[link] = is_open
         return True
 
-    def order_setting(self, link: int, setting: float) -> bool:
-        """Order a setting, NaN for none; returns whether it changed. A stuck link forgets the order."""
+    def set_setting(self, link: int, setting: float) -> bool:
+        """Order a speed or setting, NaN for none; returns whether it changed."""
         if self.stuck[link] or np.array_equal(self._setting[link], setting, equal_nan=True):
             return False
         self._setting[link] = setting

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.water.accounts import Accounts, Balance
-from simulator.water.engine import Bools
+from simulator.water.engine import Bools, Engine
 from simulator.water.layout import Floats, Layout
+from simulator.water.orders import LinkOrders
 from simulator.water.quality import Quality
 from simulator.water.state import State
 from simulator.water.storage import Storage
@@ -17,9 +18,11 @@ class Readings:
 
     layout: Layout
     state: State
+    _engine: Engine
     _storage: Storage
     _start_volume_m3: Floats
     _accounts: Accounts
+    _orders: LinkOrders
     _quality: Quality | None
     _node_index: dict[str, int]
     _applied_extra: dict[int, float]
@@ -62,7 +65,7 @@ class Readings:
     @property
     def pump_efficiency(self) -> Floats:
         """(pumps,) hydraulic over electric power, 0 to 1, from the INP's curves; 0 for a pump that stands."""
-        return self.state.pump_efficiency
+        return np.where(self.state.pump_power_kw > 0.0, self._engine.pump_efficiency(), 0.0)
 
     @property
     def pump_energy_kwh(self) -> Floats:
@@ -142,6 +145,11 @@ class Readings:
         """Where all water since t = 0 came from and went."""
         stored = float((self._storage.volume_m3 - self._start_volume_m3).sum())
         return self._accounts.balance(stored, self.tank_overflow_m3)
+
+    @property
+    def link_open(self) -> Bools:
+        """(links,) what is ordered open and, if a pump, supplied and whole."""
+        return self._orders.link_open()
 
     def extra_asked_m3h(self, node: str) -> float:
         """Extra demand asked for at a junction in the present solution. Raises KeyError."""

@@ -18,9 +18,9 @@ class State:
 
     Node arrays (nodes,): pressure_m is at least 0, because a pipe that is not full shows no pressure;
     demand_m3h is what is asked for, delivered_m3h what is let out. Tank arrays (tanks,): tank_inflow_m3h,
-    net, + filling. Pump arrays (pumps,); efficiency 0 to 1, 0 where the pump stands. supplied_m3h: net from
-    reservoirs and from junctions with an inflow (negative demand); delivered_m3h: to all other junctions;
-    leaked_m3h: through leaks, the INP's emitters and its pipe leakage.
+    net, + filling. Pump arrays (pumps,). supplied_m3h: net from reservoirs and from junctions with an inflow
+    (negative demand); delivered_m3h: to all other junctions; leaked_m3h: through leaks, the INP's emitters
+    and its pipe leakage.
     """
 
     node_pressure_m: Floats
@@ -31,7 +31,6 @@ class State:
     tank_inflow_m3h: Floats
     pump_flow_m3h: Floats
     pump_power_kw: Floats
-    pump_efficiency: Floats
     pump_running: Bools
     supplied_m3h: float
     delivered_m3h: float
@@ -43,8 +42,9 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
     """State from a solution. sealed: (tanks,) True where we hold a tank's outlets closed."""
     pressure = np.maximum(solution.head_m - layout.elevation_m, 0.0)
     inflow = solution.node_net_m3h[layout.tank_nodes]
-    # Closed links leak by the solver's tolerance; an empty tank gives nothing at all.
-    inflow = np.where(sealed, np.maximum(inflow, 0.0), inflow)
+    if sealed.any():
+        # Closed links leak by the solver's tolerance; an empty tank gives nothing at all.
+        inflow = np.where(sealed, np.maximum(inflow, 0.0), inflow)
     total = float(solution.delivered_m3h.sum())
     delivered = float(np.maximum(solution.delivered_m3h, 0.0).sum())
     running = link_open[layout.pumps]
@@ -57,7 +57,6 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
         tank_inflow_m3h=inflow,
         pump_flow_m3h=np.where(running, np.maximum(solution.flow_m3h[layout.pumps], 0.0), 0.0),
         pump_power_kw=np.where(running, solution.pump_power_kw, 0.0),
-        pump_efficiency=np.where(running, solution.pump_efficiency, 0.0),
         pump_running=running.copy(),
         supplied_m3h=delivered - total - float(solution.node_net_m3h[layout.reservoirs].sum()),
         delivered_m3h=delivered,

@@ -29,8 +29,12 @@ class Storage:
         self._low: Floats = np.minimum(lowest, self.volume_m3)
         self._high: Floats = np.array([volume_m3(tank, tank.level_max_m) for tank in tanks])
         self._margin: Floats = REARM_SHARE * (self._high - self._low)
+        # Rounding must not leave a tank a hair from its limit, where the next horizon would be zero.
+        self._low_hair: Floats = self._low + 1e-9 * self._high
+        self._high_hair: Floats = self._high - 1e-9 * self._high
         self._reported_empty = self.dry.copy()
         self._reported_full = self.volume_m3 >= self._high
+        self._reported = bool(self._reported_empty.any() or self._reported_full.any())
         self.overflow_m3: Floats = np.zeros(len(tanks))
         # Cylinders, nearly all tanks there are, in one go; only volume curves are looked up one by one.
         self._curved = [i for i, tank in enumerate(tanks) if len(tank.curve_level_m) > 2]
@@ -70,18 +74,20 @@ class Storage:
         Returns the tanks that ran empty and those that ran full, each once until it has moved away.
         """
         volume = self.volume_m3 + inflow_m3h * (seconds / 3600.0)
+        if not self._reported and ((volume > self._low_hair) & (volume < self._high_hair)).all():
+            self.volume_m3 = volume
+            return [], []
         self.overflow_m3 += np.maximum(volume - self._high, 0.0)
-        # Rounding must not leave a tank a hair above its limit, where the next horizon would be zero.
-        hair = 1e-9 * self._high
-        emptied = (inflow_m3h < 0.0) & (volume <= self._low + hair)
+        emptied = (inflow_m3h < 0.0) & (volume <= self._low_hair)
         volume[emptied] = self._low[emptied]
         self.volume_m3 = np.minimum(volume, self._high)
-        filled = (inflow_m3h > 0.0) & (self.volume_m3 >= self._high - hair)
+        filled = (inflow_m3h > 0.0) & (self.volume_m3 >= self._high_hair)
         self.volume_m3[filled] = self._high[filled]
         self._rearm()
         new_empty, new_full = emptied & ~self._reported_empty, filled & ~self._reported_full
         self._reported_empty |= emptied
         self._reported_full |= filled
+        self._reported = bool(self._reported_empty.any() or self._reported_full.any())
         return np.flatnonzero(new_empty).tolist(), np.flatnonzero(new_full).tolist()
 
     def _rearm(self) -> None:

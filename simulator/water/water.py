@@ -8,18 +8,17 @@ arrays show at time t is therefore what flowed in the interval that ended at t.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from simulator.water.accounts import Accounts
 from simulator.water.constituents import QualityPlan
 from simulator.water.engine import Bools, Engine, NoSolutionError, Solution, still
+from simulator.water.failures import Failures, WaterEvent, at_least_0
 from simulator.water.layout import DAY_S, Floats, Layout
 from simulator.water.network import find_inp
 from simulator.water.orders import LinkOrders
 from simulator.water.quality import Quality
-from simulator.water.readings import Readings
 from simulator.water.sealing import solve_sealed
 from simulator.water.state import State, derive
 from simulator.water.storage import Storage
@@ -27,18 +26,7 @@ from streams.errors import BadInput
 from streams.messages import EventKind
 
 
-class WaterEvent(NamedTuple):
-    """Something that happened at ``t_s``; the plant adds producer and exchange."""
-
-    t_s: float
-    kind: EventKind
-    element: str
-    cause: str
-    value: float
-    unit: str
-
-
-class Water(Readings):
+class Water(Failures):
     """A water network under way.
 
     network: catalogue name or INP path. hydraulic_step_s: whole seconds that divide a minute.
@@ -73,7 +61,7 @@ class Water(Readings):
         self._extra_m3h: dict[int, float] = {}
         self._node_index = {name: i for i, name in enumerate(self.layout.node_names)}
         self._link_index = {name: i for i, name in enumerate(self.layout.link_names)}
-        self._is_junction = np.isin(np.arange(len(self.layout.node_names)), self.layout.junctions)
+        self._is_junction: Bools = np.isin(np.arange(len(self.layout.node_names)), self.layout.junctions)
         self._events: list[WaterEvent] = []
         self._troubled = False
         self.t_s = 0.0
@@ -109,14 +97,9 @@ class Water(Readings):
         It holds while the link is open; a valve without a setting is open for good. Raises KeyError.
         """
         link = self._link_index[name]
-        if self._orders.order_setting(link, setting):
+        if self._orders.set_setting(link, setting):
             self._engine.set_setting(link, setting)
             self._stale = True
-
-    @property
-    def link_open(self) -> Bools:
-        """(links,) what is ordered open and able to be."""
-        return self._orders.link_open()
 
     def set_pump_supply(self, index: int, alive: bool, at_s: float = 0.0, cause: str = "supply") -> None:
         """Say whether pump ``index`` has electricity; a change is an event, for an idle pump too.
@@ -145,64 +128,7 @@ class Water(Readings):
         Raises BadInput if the node is no junction, ValueError if the demand is negative or not finite.
         """
         index = self._junction("water.cooling_node", node)
-        self._extra_m3h[index] = _at_least_0("extra demand", m3h)
-
-    # Failures; each acts at once and is an event
-
-    def set_leak(self, node: str, coefficient_m3h_per_sqrt_m: float) -> None:
-        """Let a junction leak coefficient times sqrt(pressure in m), beside the INP's own; 0 mends it.
-
-        Raises BadInput if the node is no junction or the INP's emitters follow another law, ValueError
-        for a coefficient that is negative or not finite.
-        """
-        index = self._junction("leak node", node)
-        value = _at_least_0("leak coefficient", coefficient_m3h_per_sqrt_m)
-        self._engine.set_leak(index, value)
-        self._stale = True
-        self._event("burst" if value > 0.0 else "repair", node, "pipe", value, "m3/h/m^0.5")
-
-    def set_pump_failed(self, pump: str, failed: bool) -> None:
-        """Break a pump or mend it; broken it does not run, whatever is ordered. Raises BadInput."""
-        if pump not in self.layout.pump_names:
-            raise BadInput("pump", pump, ", ".join(self.layout.pump_names))
-        index = self.layout.pump_names.index(pump)
-        if bool(self._orders.failed[index]) != failed:
-            self._orders.failed[index] = failed
-            self._stale = True
-            self._pump_event("pump_failed" if failed else "pump_mended", index, "breakdown")
-
-    def set_stuck(self, link: str, stuck: bool) -> None:
-        """Let a pump's switch or a valve ignore orders, or heed the next one again. Raises BadInput.
-
-        A stuck pump that loses its supply stops all the same.
-        """
-        if link not in self._link_index:
-            raise BadInput("link", link, f"a link of {self.layout.path.name}")
-        index = self._link_index[link]
-        if bool(self._orders.stuck[index]) != stuck:
-            self._orders.stuck[index] = stuck
-            is_open = float(self._orders.link_open()[index])
-            self._event("stuck" if stuck else "freed", link, "actuator", is_open, "open")
-
-    def set_injection(self, node: str, mass_g_per_min: float) -> None:
-        """Put a contaminant in at a junction, from now on, 0 to end it; where no water leaves, none gets in.
-
-        Raises BadInput if the node is no junction or no contaminant is followed, ValueError for a mass that
-        is negative or not finite.
-        """
-        index = self._junction("injection node", node)
-        value = _at_least_0("injection", mass_g_per_min)
-        if self._quality is None or not self._quality.contaminant:
-            raise BadInput("water.quality", "without contaminant", "contaminant, where one is injected")
-        self._quality.set_injection(index, value)
-        self._stale = True
-        self._event("injection", node, "contaminant", value, "g/min")
-
-    def _junction(self, field: str, node: str) -> int:
-        index = self._node_index.get(node, -1)
-        if index < 0 or not self._is_junction[index]:
-            raise BadInput(field, node, f"a junction of {self.layout.path.name}")
-        return index
+        self._extra_m3h[index] = at_least_0("extra demand", m3h)
 
     # Time
 
@@ -317,18 +243,6 @@ class Water(Readings):
             self._event("solver", name, cause, self._solution.relative_error, "relative flow change")
         self._troubled = bool(cause)
 
-    def _pump_event(self, kind: EventKind, pump: int, cause: str) -> None:
-        self._event(kind, self.layout.pump_names[pump], cause, float(self.pump_flow_m3h[pump]), "m3/h")
-
     def _tank_event(self, kind: EventKind, tank: int) -> None:
         level = float(self._storage.level_m[tank])
         self._event(kind, self.layout.tank_names[tank], "level", level, "m")
-
-    def _event(self, kind: EventKind, element: str, cause: str, value: float, unit: str) -> None:
-        self._events.append(WaterEvent(self.t_s, kind, element, cause, value, unit))
-
-
-def _at_least_0(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value >= 0.0):
-        raise ValueError(f"{name}: {value!r} is not allowed; allowed: finite, at least 0")
-    return value

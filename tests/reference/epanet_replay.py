@@ -31,8 +31,8 @@ class Replay:
         self.project = project = en.createproject()
         with warnings.catch_warnings(action="ignore"):
             en.open(project, str(path), os.devnull, "")
-        for i in range(1, en.getcount(project, en.CONTROLCOUNT) + 1):
-            en.setcontrolenabled(project, i, 0)
+        for i in range(en.getcount(project, en.CONTROLCOUNT), 0, -1):
+            en.deletecontrol(project, i)
         for i in range(1, en.getcount(project, en.RULECOUNT) + 1):
             en.setruleenabled(project, i, 0)
         for parameter in (en.REPORTSTEP, en.HYDSTEP, en.RULESTEP, en.QUALSTEP):
@@ -47,6 +47,8 @@ class Replay:
         self._quality = quality is not None
         if quality is not None:
             en.setqualtype(project, *quality)
+            # As our engine: which way nearly still water goes would hang on the INP's coarser 0.001.
+            en.setoption(project, en.ACCURACY, 1e-4)
         if inject is not None:
             node = en.getnodeindex(project, inject[0])
             en.setnodevalue(project, node, en.SOURCETYPE, en.MASS)

@@ -61,6 +61,32 @@ def test_same_inputs_same_truth(plant):
         assert a.events == b.events
 
 
+def test_a_contaminant_is_counted_in_every_district(plant):
+    water = WaterSettings(network="net1", replication=7, quality="contaminant")
+    twin = plant(water=water, grid=GridSettings("ieee14", ratings="derived"))
+    twin.water.set_injection("11", 60.0)
+    report = run(twin, 150)[-1]
+    consumed = twin.water.contaminant_consumed_g
+    assert 1.0 < consumed < 600.0
+    assert twin.outcomes.figures()["contaminant_consumed_g"] == 7 * consumed
+    assert np.isfinite(report.true).all()
+    assert plant().outcomes.figures()["contaminant_consumed_g"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"quality": "age", "trace_node": "9"}, 'trace_node.*quality is "trace"'),
+        ({"quality": "trace"}, "trace_node: ''"),
+        ({"chlorine_source_mg_l": 1.0}, 'chlorine_source_mg_l.*quality is "chlorine"'),
+        ({"network": "micropolis", "quality": "chlorine"}, "chlorine_source_mg_l: None"),
+    ],
+)
+def test_quality_that_does_not_fit_is_refused(plant, given, words):
+    with pytest.raises(BadInput, match=words):
+        plant(water=WaterSettings(**({"network": "net1"} | given)))
+
+
 def test_another_seed_is_another_day(plant):
     one, two = run(plant(), 3)[-1], run(plant(seed=4), 3)[-1]
     assert not np.array_equal(one.true, two.true)

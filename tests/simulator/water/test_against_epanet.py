@@ -36,7 +36,7 @@ def a_day(network: str, quality: QualityPlan | None = None, g_per_min: float = 0
         t_s = 60.0 * minute
         controller.step(t_s, water.tank_level_m)
         controller.apply(water)
-        now = water._orders.link_open()
+        now = water.link_open
         log += [(t_s, layout.link_names[i], bool(now[i])) for i in np.flatnonzero(now != last)]
         last = now
         volume, carried = water.tank_volume_m3, water.node_quality

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from simulator.water.constituents import QualityPlan
@@ -46,7 +46,7 @@ def do(water, what, index, yes, size):
 
 
 @pytest.mark.parametrize("name", ["net1", "net3", "micropolis", "ctown"])
-@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(deeds=st.lists(DEED, min_size=5, max_size=30))
 def test_inflow_is_delivery_leakage_storage_and_overflow(name, deeds):
     water = Water(inp(name), quality=QualityPlan("contaminant"))
