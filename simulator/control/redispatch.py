@@ -54,6 +54,7 @@ class Redispatch:
         self._flow_slots = received.slots(b.flow_tag for b in model.branches)
         self._status_slots = received.slots(b.status_tag for b in model.branches)
         self._power_slots = received.slots(u.power_tag for u in model.units)
+        self.emergency_factor = model.emergency_factor
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
         self._metered = np.array([bool(b.flow_tag) for b in model.branches])

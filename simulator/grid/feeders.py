@@ -69,6 +69,12 @@ class Feeders:
         self._count()
         return blocks - left
 
+    def keep_open(self, load: int) -> None:
+        """What opened because the load's bus died stays open when the bus comes back."""
+        island, planned = CAUSES.index("island"), CAUSES.index("planned")
+        self._opened[planned, load] += self._opened[island, load]
+        self._opened[island, load] = 0
+
     def shed(self, loads: Index, blocks: int, cause: ShedCause) -> Index:
         """Open up to ``blocks`` feeders at each of ``loads`` (positions); returns how many opened at each."""
         count = np.minimum(blocks, self.closed_blocks()[loads])

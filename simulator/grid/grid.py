@@ -149,6 +149,7 @@ class Grid(GridState):
     def shed_load(self, load: int, blocks: int) -> int:
         """Open up to ``blocks`` feeders of a load by order; returns how many."""
         before = int(self.feeders.closed_blocks()[load])
+        self.feeders.keep_open(load)
         self._shed(np.array([load]), blocks, "planned")
         self._disturbed()
         return before - int(self.feeders.closed_blocks()[load])

@@ -36,7 +36,10 @@ class World:
         kind = {"MW": POWER, "pu": VOLTAGE}
         accuracy = [kind.get(tag.unit) for tag in self.model.tags]
         self.sigma = np.array(
-            [0.0 if a is None else a.reading_share * abs(v) + a.absolute for a, v in zip(accuracy, self.true, strict=True)]
+            [
+                0.0 if a is None else a.reading_share * abs(v) + a.absolute
+                for a, v in zip(accuracy, self.true, strict=True)
+            ]
         )
         loop.close()
 
@@ -86,7 +89,9 @@ def test_chi_square_keeps_its_level_on_clean_noise(world):
     """Share of alarms within the central 99.9 % of the binomial at the stated 1 %."""
     estimator = exact(world)
     alarms = sum(estimator.estimate(world.noisy(seed), world.closed).suspicious for seed in range(DRAWS))
-    assert binom.ppf(0.0005, DRAWS, FALSE_ALARM_SHARE) <= alarms <= binom.ppf(0.9995, DRAWS, FALSE_ALARM_SHARE)
+    assert (
+        binom.ppf(0.0005, DRAWS, FALSE_ALARM_SHARE) <= alarms <= binom.ppf(0.9995, DRAWS, FALSE_ALARM_SHARE)
+    )
 
 
 def test_objective_has_the_mean_of_a_chi_square(world):
@@ -163,7 +168,9 @@ def test_a_falsification_in_the_models_null_space_passes(world, size_rad):
     assert np.abs(lied - values).max() > 50.0
     assert not found.suspicious
     assert found.bad == ()
-    np.testing.assert_allclose(relative(found.angle_rad - clean.angle_rad), relative(change), atol=0.2 * size_rad)
+    np.testing.assert_allclose(
+        relative(found.angle_rad - clean.angle_rad), relative(change), atol=0.2 * size_rad
+    )
 
 
 def test_a_small_linear_falsification_passes(world):

@@ -14,6 +14,12 @@ COPIES = 24
 SECONDS = 20.0
 
 
+def _branch(case, copy, i):
+    start, end = (f"{copy}.{case.bus_name[ends[i]]}" for ends in (case.branch_from, case.branch_to))
+    values = (case.branch_r[i], case.branch_x[i], case.branch_tap[i], 0.0, case.branch_rating_mva[i])
+    return Branch(f"{copy}.{case.branch_name[i]}", start, end, *map(float, values), "", "")
+
+
 @pytest.fixture(scope="module")
 def tiled():
     """(plant model, unit buses, capacity, cost), 2,832 buses."""
@@ -23,26 +29,28 @@ def tiled():
     load[case.load_bus] = case.load_mw
     buses, branches, unit_bus = [], [], []
     for copy in range(COPIES):
-        buses += [Bus(f"{copy}.{name}", "S", 138.0, float(mw), "", "") for name, mw in zip(case.bus_name, load, strict=True)]
-        for i, name in enumerate(case.branch_name):
-            start, end = case.branch_from[i], case.branch_to[i]
-            branches.append(
-                Branch(
-                    f"{copy}.{name}", f"{copy}.{case.bus_name[start]}", f"{copy}.{case.bus_name[end]}",
-                    float(case.branch_r[i]), float(case.branch_x[i]), float(case.branch_tap[i]), 0.0,
-                    float(case.branch_rating_mva[i]), "", "",
-                )
-            )  # fmt: skip
-        for bus in ("49", "80"):
-            branches.append(Branch(f"tie{copy}.{bus}", f"{copy}.{bus}", f"{(copy + 1) % COPIES}.{bus}", 0.01, 0.1, 1.0, 0.0, 300.0, "", ""))
+        buses += [
+            Bus(f"{copy}.{name}", "S", 138.0, float(mw), "", "")
+            for name, mw in zip(case.bus_name, load, strict=True)
+        ]
+        branches += [_branch(case, copy, i) for i in range(len(case.branch_name))]
+        following = (copy + 1) % COPIES
+        branches += [
+            Branch(
+                f"tie{copy}.{bus}", f"{copy}.{bus}", f"{following}.{bus}", 0.01, 0.1, 1.0, 0.0, 300.0, "", ""
+            )
+            for bus in ("49", "80")
+        ]
         unit_bus += [copy * n + int(b) for b in case.unit_bus[case.unit_p_max_mw > 0.0]]
     able = case.unit_p_max_mw > 0.0
     model = PlantModel(
-        schema=1, grid="tiled", water="", scan_s=4.0, exchange_s=4.0, base_mva=100.0, nominal_frequency_hz=60.0,
-        reference_bus="0.69", tags=(), links=(), link_tags=(), buses=tuple(buses), branches=tuple(branches),
-        units=(), tanks=(), pumps=(), emergency_factor=1.15, security="n-1",
+        schema=1, grid="tiled", water="", scan_s=4.0, exchange_s=4.0, base_mva=100.0,
+        nominal_frequency_hz=60.0, reference_bus="0.69", tags=(), links=(), link_tags=(), buses=tuple(buses),
+        branches=tuple(branches), units=(), tanks=(), pumps=(), emergency_factor=1.15, security="n-1",
     )  # fmt: skip
-    cost = np.tile(case.unit_cost_per_mwh[able], COPIES) * np.repeat(1.0 + 0.01 * np.arange(COPIES), able.sum())
+    cost = np.tile(case.unit_cost_per_mwh[able], COPIES) * np.repeat(
+        1.0 + 0.01 * np.arange(COPIES), able.sum()
+    )
     return model, np.array(unit_bus), np.tile(case.unit_p_max_mw[able], COPIES), cost
 
 
