@@ -28,7 +28,7 @@ tell."""
 class Sight(NamedTuple):
     """What operators see. voltage_pu, island, load_mw (n_bus,): received magnitude, believed island label,
     nominal load; island_hz: label -> received frequency; headroom_mw: label -> what its units can still give
-    beyond the reserve; nominal_hz."""
+    within ten minutes; nominal_hz."""
 
     voltage_pu: Floats
     island: Index
