@@ -50,7 +50,10 @@ class Switching:
 
     def _switch_feeders(self, load: int, wanted: int) -> str:
         change = wanted - int(self._grid.feeders_closed[load])
-        if change < 0:
+        if wanted == 0:
+            # Also at a dead bus, so that its load does not come back with the voltage.
+            self._grid.shed_load(load, BLOCKS)
+        elif change < 0:
             self._grid.shed_load(load, -change)
         elif change > 0 and not self._grid.restore_load(load, change):
             return "no feeder could be closed"

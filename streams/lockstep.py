@@ -1,7 +1,7 @@
 """Lockstep: roles take part in exchange after exchange, each waiting only for what it reads.
 
-Within an exchange the order is plant, detectors, hub, responder, control, attacker, recorder. It follows from
-the lags that the roles declare, so it holds in one process and in many alike.
+Within an exchange the order is plant, estimator, detectors, hub, responder, control, attacker, recorder. It
+follows from the lags that the roles declare, so it holds in one process and in many alike.
 """
 
 from __future__ import annotations

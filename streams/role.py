@@ -19,7 +19,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Role(Protocol):
-    """One participant: plant, detector, hub, responder, control, attacker or recorder.
+    """One participant: plant, estimator, detector, hub, responder, control, attacker or recorder.
 
     name: its producer name for markers, unique in the run.
     reads: topic -> lag; 0 means messages of the same exchange, 1 those of the exchange before.

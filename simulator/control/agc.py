@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 INTEGRAL_GAIN_PER_S = 0.02
 PROPORTIONAL_GAIN = 0.2
 RESTORE_LIMIT_SHARE = 0.05
+REACH_S = 600.0
+UNFOLLOWED_MW = 1.0
 
 
 def area_control_error(
@@ -31,8 +33,8 @@ class Agc:
     """Proportional-integral control of the area control error.
 
     bias_mw_per_hz: frequency bias (positive), about 1 % of peak load per 0.1 Hz (NERC BAL-003's floor).
-    reach_mw (u,): how far a unit can ramp for regulation, None for as far as it has headroom. by_headroom:
-    units share in proportion to what they can still move within reach; else to capacity.
+    ramp_mw_per_s (u,): None for no limit. by_headroom: units share in proportion to what they can still move
+    within REACH_S; else to capacity.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Agc:
         p_max_mw: Floats,
         bias_mw_per_hz: float,
         nominal_hz: float,
-        reach_mw: Floats | None = None,
+        ramp_mw_per_s: Floats | None = None,
         by_headroom: bool = True,
         integral_mw: float = 0.0,
     ) -> None:
         self._p_max = p_max_mw
-        self._reach = p_max_mw if reach_mw is None else reach_mw
+        self._free = np.full(len(p_max_mw), np.inf)
+        self._ramp = self._free if ramp_mw_per_s is None else ramp_mw_per_s
+        self._reach = np.minimum(p_max_mw, self._ramp * REACH_S)
         self._by_headroom = by_headroom
         self._bias = bias_mw_per_hz
         self._nominal = nominal_hz
@@ -59,14 +63,17 @@ class Agc:
         step_s: float,
         interchange_error_mw: float = 0.0,
         capacity_mw: Floats | None = None,
+        last_mw: Floats | None = None,
     ) -> Floats:
         """Set-points: base points plus each unit's share of the regulation, MW.
 
         interchange_error_mw: net actual minus net scheduled interchange; capacity_mw (u,): what the units are
-        believed capable of, 0 for one that is off. A frequency that is not finite leaves the regulation as it
-        is.
+        believed capable of, 0 for one that is off; last_mw (u,): the set-points before, from which none moves
+        faster than its unit ramps. A frequency that is not finite leaves the regulation as it is. What units
+        at their limits cannot follow is not integrated.
         """
         high = self._p_max if capacity_mw is None else capacity_mw
+        before_mw = self.integral_mw
         error_mw = 0.0
         if math.isfinite(frequency_hz):
             deviation = frequency_hz - self._nominal
@@ -74,7 +81,11 @@ class Agc:
             self.integral_mw += INTEGRAL_GAIN_PER_S * step_s * error_mw
             self.integral_mw = min(max(self.integral_mw, -self._limit_mw), self._limit_mw)
         regulation = self.integral_mw + PROPORTIONAL_GAIN * error_mw
-        return np.asarray(participate(base_mw, high, self._reach, self._by_headroom, regulation))
+        last, step = (base_mw, self._free) if last_mw is None else (last_mw, self._ramp * step_s)
+        power, missing = participate(base_mw, high, self._reach, self._by_headroom, regulation, last, step)
+        if missing * error_mw > 0.0 and abs(missing) > UNFOLLOWED_MW:
+            self.integral_mw = before_mw
+        return np.asarray(power)
 
     def absorb(self, base_mw: Floats, new_base_mw: Floats) -> None:
         """A redispatch has taken over ``new - base``; regulate only what is left."""

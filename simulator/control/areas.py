@@ -22,7 +22,6 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 BIAS_SHARE_OF_PEAK_PER_HZ = 0.1
-REACH_MIN = 10.0
 
 
 class _Zone(NamedTuple):
@@ -48,7 +47,7 @@ class Areas:
         self._load = np.array([bus.load_mw for bus in model.buses])
         self._unit_bus = np.array([index[unit.bus] for unit in model.units], dtype=np.int64)
         self._p_max = np.array([unit.p_max_mw for unit in model.units])
-        self._reach = np.array([unit.ramp_mw_per_min for unit in model.units]) * REACH_MIN
+        self._ramp = np.array([unit.ramp_mw_per_min for unit in model.units]) / 60.0
         self._start = np.array([index[b.from_bus] for b in model.branches], dtype=np.int64)
         self._end = np.array([index[b.to_bus] for b in model.branches], dtype=np.int64)
         self._flow_slots = received.slots(b.flow_tag for b in model.branches)
@@ -79,7 +78,7 @@ class Areas:
                 self._p_max[units],
                 bias,
                 self._model.nominal_frequency_hz,
-                self._reach[units],
+                self._ramp[units],
                 self._by_headroom,
                 float(carried[units].sum()),
             )
@@ -94,8 +93,8 @@ class Areas:
                 self._scheduled = self._received.take(self._flow_slots)
             self._rate, self._ramp_left_s = (flow_mw - self._scheduled) / PERIOD_S, PERIOD_S
 
-    def correct(self, base_mw: Floats, capacity_mw: Floats, step_s: float) -> Floats:
-        """Set-points (u,) MW."""
+    def correct(self, base_mw: Floats, capacity_mw: Floats, last_mw: Floats, step_s: float) -> Floats:
+        """Set-points (u,) MW; last_mw: those before."""
         # A dead bus reads the lower end of the range.
         frequency, low = self._received.values[self._frequency_slots], self._frequency_low
         whole = len(self._zones) == 1
@@ -108,7 +107,7 @@ class Areas:
         for zone in self._zones:
             u = zone.units
             hz = finite_median(frequency[u], low[u])
-            power[u] = zone.agc.correct(base_mw[u], hz, step_s, self._error(zone), capacity_mw[u])
+            power[u] = zone.agc.correct(base_mw[u], hz, step_s, self._error(zone), capacity_mw[u], last_mw[u])
         return power
 
     def _ramp_schedule(self, step_s: float) -> None:

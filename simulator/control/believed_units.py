@@ -15,14 +15,15 @@ ASKED_SHARE = 0.02
 OFF_AFTER_S = 60.0
 SHORT_SHARE = 0.05
 SHORT_AFTER_S = 120.0
+RISE_SHARE = 0.02
 RETRY_S = 900.0
 
 
 class BelievedUnits:
     """on (u,): a unit that gives no power for OFF_AFTER_S while more than ASKED_SHARE of its capacity is
     asked of it counts as off, until power comes back. capacity_mw (u,): what it is believed capable of: a
-    unit that stays SHORT_SHARE of capacity below its set-point for SHORT_AFTER_S is limited to what it gives,
-    tried again after RETRY_S; 0 for one that is off.
+    unit that stays SHORT_SHARE of capacity below its set-point for SHORT_AFTER_S, and no longer rises, is
+    limited to what it gives, tried again after RETRY_S; 0 for one that is off.
 
     A unit asked for nothing cannot be told from one that is off, and counts as on. unproven (u,): units that
     were ordered to start and have not given power since.
@@ -37,6 +38,7 @@ class BelievedUnits:
         self.unproven: Flags = np.zeros(len(p_max_mw), dtype=np.bool_)
         self._idle_s = np.zeros(len(p_max_mw))
         self._short_s = np.zeros(len(p_max_mw))
+        self._short_at = np.zeros(len(p_max_mw))
         self._limit: Floats = p_max_mw.copy()
         self._limited_s = np.zeros(len(p_max_mw))
 
@@ -57,7 +59,12 @@ class BelievedUnits:
         on = (self.on & (self._idle_s < OFF_AFTER_S)) | gives
         self.unproven = self.unproven & ~gives
         short = gives & (power_mw < setpoint_mw - SHORT_SHARE * self._p_max)
+        # A unit that still rises is on its way, not limited.
+        rises = short & (power_mw > self._short_at + RISE_SHARE * self._p_max)
+        begins = rises | (short & (self._short_s == 0.0))
+        self._short_at = np.where(begins, power_mw, self._short_at)
         self._short_s = np.where(short, self._short_s + step_s, np.where(known, 0.0, self._short_s))
+        self._short_s[rises] = step_s
         limited = self._short_s >= SHORT_AFTER_S
         self._limit = np.where(limited, np.maximum(power_mw, 0.0), self._limit)
         self._limited_s = np.where(limited, RETRY_S, np.maximum(self._limited_s - step_s, 0.0))

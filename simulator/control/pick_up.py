@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.control.reclosing import LIVE_PU, NO_WORSE_PU, Sight
+from simulator.control.reclosing import LIVE_PU, Sight, bearable
 from simulator.control.redispatch import Redispatch
 
 Floats = NDArray[np.float64]
@@ -13,8 +13,8 @@ Floats = NDArray[np.float64]
 BLOCK_SHARE = 0.05
 """Largest step of load, share of the capacity that runs (PJM Manual 36, load pick-up)."""
 
-HEADROOM_SHARE = 0.5
-"""Share of the units' headroom that one step of load may use."""
+RESERVE_SHARE = 0.05
+"""Share of the capacity that runs which stays in reserve: the frequency must hold while load comes back."""
 
 LOWEST_HZ = 0.1
 """No load is picked up while frequency is further below nominal than this."""
@@ -31,8 +31,8 @@ def next_feeders(
     """Buses that get one more feeder now, those with the smallest share connected first.
 
     loads: candidates; feeders, usual (n_bus,): closed now and when all is well; capacity_mw: by island. An
-    island takes at most BLOCK_SHARE of its capacity and HEADROOM_SHARE of its headroom; what would overload a
-    line waits.
+    island takes at most BLOCK_SHARE of its capacity and keeps RESERVE_SHARE of it in reserve; what would
+    overload a line waits.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         share = feeders[loads] / usual[loads]
@@ -44,8 +44,9 @@ def next_feeders(
         if hz < sight.nominal_hz - LOWEST_HZ or sight.voltage_pu[bus] < LIVE_PU:
             continue
         if label not in left:
-            headroom = HEADROOM_SHARE * sight.headroom_mw.get(label, 0.0)
-            left[label] = min(BLOCK_SHARE * capacity_mw.get(label, 0.0), headroom)
+            capacity = capacity_mw.get(label, 0.0)
+            room = sight.headroom_mw.get(label, 0.0) - RESERVE_SHARE * capacity
+            left[label] = min(BLOCK_SHARE * capacity, room)
         block = sight.load_mw[bus] / usual[bus]
         if block <= left[label]:
             left[label] -= block
@@ -56,9 +57,7 @@ def next_feeders(
 
 
 def _carried(chosen: list[int], usual: Floats, sight: Sight, redispatch: Redispatch) -> bool:
-    """Whether no line is predicted to go above its rating that is not there already."""
+    """Whether the lines are predicted to bear the load; the reference bus is taken to supply it."""
     change = np.zeros(len(usual))
     change[chosen] = -sight.load_mw[chosen] / usual[chosen]
-    before = redispatch.expected_loading(np.zeros(len(usual)))
-    after = redispatch.expected_loading(change)
-    return bool(((after <= 1.0) | (after <= before + NO_WORSE_PU)).all())
+    return bearable(redispatch, change)

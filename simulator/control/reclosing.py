@@ -21,12 +21,14 @@ BAND_HZ = 0.2
 
 LIVE_PU = 0.9
 NO_WORSE_PU = 0.01
+"""Share of rating by which a loading above the emergency rating may seem to grow: less than meters can
+tell."""
 
 
 class Sight(NamedTuple):
     """What operators see. voltage_pu, island, load_mw (n_bus,): received magnitude, believed island label,
     nominal load; island_hz: label -> received frequency; headroom_mw: label -> what its units can still give
-    beyond the reserve; nominal_hz."""
+    within ten minutes; nominal_hz."""
 
     voltage_pu: Floats
     island: Index
@@ -46,8 +48,7 @@ def may_close(branch: int, sight: Sight, redispatch: Redispatch, dead: Flags) ->
     if dead[start] and dead[end]:
         return ""
     if dead[start] or dead[end]:
-        live, other = (end, start) if dead[start] else (start, end)
-        return "energise" if _carries(live, other, sight, dead) else ""
+        return "energise" if _carries(end if dead[start] else start, sight) else ""
     if min(sight.voltage_pu[start], sight.voltage_pu[end]) < LIVE_PU:
         return ""
     sides = int(sight.island[start]), int(sight.island[end])
@@ -59,18 +60,16 @@ def may_close(branch: int, sight: Sight, redispatch: Redispatch, dead: Flags) ->
     return "tie" if slip <= SYNCHRONISM_HZ else ""
 
 
-def _carries(live: int, other: int, sight: Sight, dead: Flags) -> bool:
-    """Whether a live bus can take the part that is dead, should all of its load come at once."""
+def _carries(live: int, sight: Sight) -> bool:
+    """Whether a live bus is fit to energise a dead one, whose load has been cut off before."""
     label = int(sight.island[live])
-    behind = dead & (sight.island == sight.island[other])
-    load = float(sight.load_mw[behind].sum())
-    healthy = sight.voltage_pu[live] >= LIVE_PU and sight.steady(label)
-    return bool(healthy and load <= sight.headroom_mw.get(label, 0.0))
+    return bool(sight.voltage_pu[live] >= LIVE_PU and sight.steady(label))
 
 
 def _overloads_nothing(branch: int, redispatch: Redispatch) -> bool:
-    """Linear prediction from received flows: no loading above 1 that is not there already.
+    """Linear prediction from received flows: no loading above the emergency rating that is not there already.
 
+    Up to it the next redispatch relieves what the closing brings; the branch itself must keep to its rating.
     The flow on the closed branch is b dtheta / (1 + b X), X the transfer reactance between its ends.
     """
     dc = redispatch.dc
@@ -84,7 +83,12 @@ def _overloads_nothing(branch: int, redispatch: Redispatch) -> bool:
     susceptance = network.susceptance[branch]
     angle = dc.angles(redispatch.believed_injections())
     flow = susceptance * (angle[start] - angle[end]) / (1.0 + susceptance * (spread[start] - spread[end]))
-    before = redispatch.expected_loading(np.zeros(network.n_bus))
-    after = redispatch.expected_loading(-flow * through)
     own = abs(flow) / redispatch.rating_mva[branch]
-    return bool(own <= 1.0 and ((after <= 1.0) | (after <= before + NO_WORSE_PU)).all())
+    return bool(own <= 1.0 and bearable(redispatch, -flow * through))
+
+
+def bearable(redispatch: Redispatch, change_mw: Floats) -> bool:
+    """Whether a change of injections (n_bus,) puts no line further above its emergency rating."""
+    before = redispatch.expected_loading(np.zeros(len(change_mw)))
+    after = redispatch.expected_loading(change_mw)
+    return bool(((after <= redispatch.emergency_factor) | (after <= before + NO_WORSE_PU)).all())

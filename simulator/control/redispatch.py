@@ -55,6 +55,7 @@ class Redispatch:
         self._status_slots = received.slots(b.status_tag for b in model.branches)
         self._available_slots = received.slots(u.available_tag for u in model.units)
         self._power_slots = received.slots(u.power_tag for u in model.units)
+        self.emergency_factor = model.emergency_factor
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
         self._metered = np.array([bool(b.flow_tag) for b in model.branches])

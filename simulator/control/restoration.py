@@ -133,7 +133,19 @@ class Restoration:
         self._switching_due = t_s + self._settings.switching_s
         self._branch_due[branch] = t_s + RETRY_S
         name = self._model.branches[branch].name
-        return [Setpoint(self._branch_link[branch], name, "branch_closed", 1.0)]
+        order = Setpoint(self._branch_link[branch], name, "branch_closed", 1.0)
+        return [*self._cut_loads(branch, sight, dead), order]
+
+    def _cut_loads(self, branch: int, sight: Sight, dead: Flags) -> list[Setpoint]:
+        """Open all feeders of the dead part that a branch will energise: its load comes back in blocks."""
+        network = self._redispatch.dc.network
+        ends = [int(network.start[branch]), int(network.end[branch])]
+        parts = sight.island[[end for end in ends if dead[end]]]
+        return [
+            Setpoint(f"SCADA>{bus.station}", bus.name, "feeders_closed", 0.0)
+            for bus, label in zip(self._model.buses, sight.island, strict=True)
+            if bus.feeders_tag and label in parts
+        ]
 
     def _start(self, t_s: float, unit: int, sight: Sight, dead: Flags) -> Setpoint | None:
         """Synchronise a unit whose bus is alive and near nominal frequency."""

@@ -150,7 +150,9 @@ class ControlCentre:
     def _unit_setpoints(self) -> list[Setpoint]:
         step = self._ramp_per_s * self._model.exchange_s
         self._base = self._base + np.minimum(np.maximum(self._target - self._base, -step), step)
-        self._ordered = self._areas.correct(self._base, self._believed.capacity_mw, self._model.exchange_s)
+        self._ordered = self._areas.correct(
+            self._base, self._believed.capacity_mw, self._ordered, self._model.exchange_s
+        )
         return [
             Setpoint(link=link, element=name, quantity="power_mw", value=value)
             for (link, name), value in zip(self._units, self._ordered.tolist(), strict=True)

@@ -58,9 +58,16 @@ def track_offset(
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def participate(
-    base_mw: Floats, high_mw: Floats, reach_mw: Floats, by_headroom: bool, regulation_mw: float
-) -> Floats:
-    """Set-points (u,): base points plus each unit's share of the regulation, within 0 and ``high_mw``."""
+    base_mw: Floats,
+    high_mw: Floats,
+    reach_mw: Floats,
+    by_headroom: bool,
+    regulation_mw: float,
+    last_mw: Floats,
+    step_mw: Floats,
+) -> tuple[Floats, float]:
+    """Set-points (u,): base points plus each unit's share of the regulation, at most ``step_mw`` from the
+    last ones and within 0 and ``high_mw``; and what the units that run miss of it, MW."""
     n = len(base_mw)
     weight, total = np.empty(n), 0.0
     for i in range(n):
@@ -70,11 +77,17 @@ def participate(
             room = min(max(room, 0.0), reach_mw[i])
         weight[i] = room
         total += room
-    power = np.empty(n)
+    power, missing = np.empty(n), 0.0
     for i in range(n):
         share = weight[i] / total if total > 0.0 else 0.0
-        power[i] = min(max(base_mw[i] + share * regulation_mw, 0.0), high_mw[i])
-    return power
+        wanted = base_mw[i] + share * regulation_mw
+        given = min(max(wanted, last_mw[i] - step_mw[i]), last_mw[i] + step_mw[i])
+        power[i] = min(max(given, 0.0), high_mw[i])
+        if high_mw[i] > 0.0:
+            missing += wanted - power[i]
+    if total == 0.0:
+        missing += regulation_mw
+    return power, missing
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

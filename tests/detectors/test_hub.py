@@ -1,4 +1,6 @@
-from detectors.hub import HubConfig, HubRole
+import msgspec
+
+from detectors.hub import HubConfig, HubRole, Rhythm
 from streams.messages import Alarm, PlantModelMessage, Verdict
 
 from .synthetic import plant
@@ -171,3 +173,40 @@ def test_numbers_have_no_gaps() -> None:
     told = [a for i in range(40) for a in loop.step(SURE if i % 5 == 0 else QUIET)]
     assert [a.seq for a in told] == list(range(len(told)))
     assert len(told) == 16
+
+
+SLOW = ("estimator", "grid", None, True)
+SLOW_QUIET = ("estimator", "grid", None, False)
+PACED = HubConfig(
+    votes=2, last=3, monitor_votes=3, monitor_last=4, quiet_s=120.0, silent_reports=3,
+    rhythms=(Rhythm("estimator", 60.0),),
+)  # fmt: skip
+
+
+def paced(config: HubConfig, minutes: str) -> list[Alarm]:
+    """One letter per minute: A an alarming verdict of the estimator, q a quiet one, - none."""
+    loop, told = Loop(config), []
+    for letter in minutes:
+        for scan in range(15):
+            due = [SLOW if letter == "A" else SLOW_QUIET] if scan == 0 and letter != "-" else []
+            told += loop.step(QUIET, *due)
+    return [alarm for alarm in told if alarm.source != "certified/grid"]
+
+
+def test_a_slow_detector_is_judged_by_its_own_pace() -> None:
+    assert paced(PACED, "qqqqqqqqqq") == []
+    assert paced(PACED, "qAqqqAqqq") == []
+    told = paced(PACED, "qqAAAqqqqq")
+    assert [(a.state, a.source, a.t_s) for a in told] == [
+        ("raised", "estimator/grid", 180.0),
+        ("cleared", "estimator/grid", 360.0),
+    ]
+
+
+def test_a_slow_detector_that_falls_silent_is_missed_after_its_own_reports() -> None:
+    told = paced(PACED, "qqq----")
+    assert [(a.source, a.state, a.t_s) for a in told] == [("heartbeat", "raised", 304.0)]
+
+
+def test_an_ignored_detector_raises_nothing_and_is_not_missed() -> None:
+    assert paced(msgspec.structs.replace(PACED, ignored=("estimator",)), "qAAAAAA---------") == []

@@ -11,7 +11,7 @@ STEP_S = 4.0
 class Loop:
     """One exchange per ``step``: commands of the last one reach the plant, telemetry reaches the centre."""
 
-    def __init__(self, network="ieee39", budgets=(), load_scale=0.9, control=None, **grid):
+    def __init__(self, network="ieee39", budgets=(), load_scale=0.7, control=None, security="n-1", **grid):
         control = control or ControlSettings()
         settings = PlantSettings(
             seed=7,
@@ -19,7 +19,7 @@ class Loop:
             scan_s=STEP_S,
             exchange_s=STEP_S,
             start="2025-07-15T12:00:00",
-            grid=GridSettings(network=network, security="n-0", load_scale=load_scale, **grid),
+            grid=GridSettings(network=network, security=security, load_scale=load_scale, **grid),
             water=WaterSettings(network="net1"),
             protected_links={},
             budgets=tuple(budgets),

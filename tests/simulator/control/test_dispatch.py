@@ -4,6 +4,7 @@ from scipy.optimize import linprog
 
 from simulator.control.dc_model import build_dc_model, bus_index
 from simulator.control.dispatch import Dispatch, DispatchCase
+from simulator.control.reserve_rows import Reserve
 
 
 def case_of(model, limit_share=1.0):
@@ -81,3 +82,59 @@ def test_ramps_are_respected(model):
     power = Dispatch(case_of(model)).solve(load, np.zeros(7), load.sum(), low, high).power_mw
     assert (power >= low - 1e-9).all()
     assert (power <= high + 1e-9).all()
+
+
+def test_the_relevant_pairs_lose_no_violation(model):
+    """No state within base limits violates an emergency limit at a pair that is not watched."""
+    case = case_of(model)
+    watched = set(zip(case.contingencies.line.tolist(), case.contingencies.outage.tolist(), strict=True))
+    lodf = case.dc.lodf
+    for line, outage in np.ndindex(lodf.shape):
+        if line == outage:
+            continue
+        highest = case.limit_mw[line] + abs(lodf[line, outage]) * case.limit_mw[outage]
+        assert ((line, outage) in watched) == (highest > case.emergency_mw[line])
+    for line, outage, share in zip(*case.contingencies, strict=True):
+        assert share == pytest.approx(lodf[line, outage], abs=1e-12)
+
+
+def reserve_case(model, share):
+    """All lines wide open, so that only the reserve binds: 200 MW asked of units with 250, 150 and 150."""
+    case = case_of(model, limit_share=10.0)
+    p_max = np.array([u.p_max_mw for u in model.units])
+    load = np.array([b.load_mw for b in model.buses]) * 200.0 / 300.0
+    reserve = Reserve(share, p_max, np.array([250.0, 60.0, 60.0]))
+    return case, load, p_max, reserve
+
+
+def test_reserve_covers_the_loss_of_the_largest_unit(model):
+    case, load, p_max, reserve = reserve_case(model, 1.0)
+    free = Dispatch(case).solve(load, np.zeros(7), 200.0, np.zeros(3), p_max)
+    assert free.power_mw == pytest.approx([200.0, 0.0, 0.0])
+    held = Dispatch(case).solve(load, np.zeros(7), 200.0, np.zeros(3), p_max, reserve)
+    own = np.clip(p_max - held.power_mw, 0.0, reserve.reach_mw)
+    for i, power in enumerate(held.power_mw):
+        assert own.sum() - own[i] >= power - 1e-6
+    # The cheapest way: G1 as high as the 120 MW that the others can raise.
+    assert held.power_mw == pytest.approx([120.0, 80.0, 0.0], abs=1e-6)
+    assert held.reserve_short_mw == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_reserve_that_cannot_be_held_is_reported(model):
+    case, load, p_max, _ = reserve_case(model, 1.0)
+    none = Reserve(1.0, p_max, np.zeros(3))
+    result = Dispatch(case).solve(load, np.zeros(7), 200.0, np.zeros(3), p_max, none)
+    assert result.reserve_short_mw == pytest.approx(result.power_mw.max())
+    assert result.shortage_mw == pytest.approx(0.0, abs=1e-9)
+
+
+def test_reserve_rows_follow_what_units_can_do(model):
+    """Kept between runs: with a unit off the others hold what is needed, with it back as if it were new."""
+    case, load, p_max, reserve = reserve_case(model, 0.5)
+    kept = Dispatch(case)
+    for capacity in (p_max, np.array([250.0, 0.0, 150.0]), p_max):
+        now = reserve._replace(capacity_mw=capacity, reach_mw=np.minimum(reserve.reach_mw, capacity))
+        warm = kept.solve(load, np.zeros(7), 200.0, np.zeros(3), capacity, now)
+        fresh = Dispatch(case).solve(load, np.zeros(7), 200.0, np.zeros(3), capacity, now)
+        assert case.cost @ warm.power_mw == pytest.approx(case.cost @ fresh.power_mw, rel=1e-9)
+        assert now.held(warm.power_mw)

@@ -103,3 +103,35 @@ def test_history_is_bounded(model):
     for _ in range(HISTORY_SCANS + 20):
         field.report()
     assert len(field.redispatch._history) == HISTORY_SCANS
+
+
+def test_a_unit_that_is_off_gets_nothing(model):
+    field = Field(model)
+    field.report()
+    capacity = np.array([0.0, 150.0, 150.0])
+    power = field.redispatch.solve(np.array([0.0, 110.0, 110.0]), capacity).power_mw
+    assert power[0] == 0.0
+    assert power.sum() == pytest.approx(field.power.sum(), abs=1e-6)
+
+
+def test_a_limited_unit_stays_below_its_limit(model):
+    field = Field(model)
+    field.report()
+    limited = field.redispatch.solve(field.power, np.array([100.0, 150.0, 150.0])).power_mw
+    assert limited[0] <= 100.0 + 1e-9
+    assert limited.sum() == pytest.approx(field.power.sum(), abs=1e-6)
+
+
+def test_units_of_other_islands_keep_their_base_points(model):
+    field = Field(model)
+    field.power = np.array([20.0, 130.0, 120.0])
+    field.report()
+    status = field.received.slots(b.status_tag for b in model.branches)
+    field.received.values[status[[0, 1]]] = 0.0  # lines 1-2 and 1-3
+    assert field.redispatch.observe()
+    assert not field.redispatch.dc.connected[0]
+    assert field.redispatch.dc.connected[1:].all()
+    base = field.power.copy()
+    power = field.redispatch.solve(base).power_mw
+    assert power[0] == base[0]
+    assert power[1:].sum() == pytest.approx(base[1:].sum(), abs=1e-6)
