@@ -36,6 +36,7 @@ class Grid(GridState):
     """One grid in motion; what can be read of it is in ``GridState``.
 
     t_s: how far it has come. lowest_frequency_hz: of any live island so far, seen before every power flow.
+    lowest_voltage_pu (n,): at any power flow since the last ``advance`` began, its first state included.
     initial_dispatch_mw: (g,); losses are added by participation, so that the run starts in steady state with
     what was switched and set before the first ``advance``. Reactive limits of units are not enforced.
     Raises BadInput for settings or values that are not allowed.
@@ -61,6 +62,7 @@ class Grid(GridState):
         self._calm_at_s = 0.0
         self.t_s = 0.0
         self.lowest_frequency_hz = case.nominal_hz
+        self.lowest_voltage_pu: Floats = np.zeros(len(case.bus_name))
         self._demand_mvar: Floats = case.load_mvar.copy()
         self._started = False
         motion.settle(_checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
@@ -145,6 +147,8 @@ class Grid(GridState):
             raise BadInput("advance until_s", until_s, f"finite, from {self.t_s:g}")
         if not self._started:
             self._start()
+        if self.t_s < until_s:
+            self.lowest_voltage_pu = self.bus_voltage_pu
         while self.t_s < until_s:
             self._run_to_next(until_s)
         return self._log.take()
@@ -273,6 +277,7 @@ class Grid(GridState):
         """Let relays see the new state."""
         case, flow = self._case, self._flow
         voltage = self.bus_voltage_pu
+        np.minimum(self.lowest_voltage_pu, voltage, out=self.lowest_voltage_pu)
         steps_left = self.feeders.can_shed() & (self.feeders.opened_by("uvls") < self._uvls_steps)
         alive = flow.bus_island[case.load_bus] != DEAD
         self._overload.measure(self.branch_loading_pu)
