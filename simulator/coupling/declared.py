@@ -131,8 +131,9 @@ def declared_stations(
     """
     stations = tuple(dict.fromkeys(tag.station for tag in model.tags))
     substations = {bus.station: case.bus_index(bus.name) for bus in model.buses}
-    wet = {tank.station for tank in model.tanks} | {pump.station for pump in model.pumps}
-    wet |= {tag.station for tag in model.tags if tag.name in {tank.inflow_tag for tank in model.tanks}}
+    flow_tags = {branch.flow_tag for branch in model.branches}
+    electric = {*substations, *(tag.station for tag in model.tags if tag.name in flow_tags)}
+    wet = set(stations) - electric
     supply_of = _supply_of_stations(supplies, wet)
     _check_control_power(settings.communication, case, stations)
     found = []

@@ -19,7 +19,8 @@ Source = Literal["mains", "backup", "none"]
 
 
 class Mains(NamedTuple):
-    """What the grid offers now. feeder_alive: energised and not shed; voltage_pu: 0 or NaN where dead."""
+    """What the grid offers. energised, feeder_alive (energised and not shed): now; voltage_pu: the lowest
+    since the last look, 0 or NaN where dead."""
 
     energised: bool
     feeder_alive: bool
@@ -39,8 +40,7 @@ class PumpSupply:
     """State of one supply with ``pumps`` motors, in the order in which they start.
 
     carried: per motor whether its contactor is closed, as far as the supply goes; cause: why those that are
-    not are not. source: what feeds the motors. All motors are carried at t = 0. Voltage is looked at once a
-    scan, so that a dip which begins and ends within one is not seen.
+    not are not. source: what feeds the motors. All motors are carried at t = 0.
     """
 
     def __init__(self, settings: SupplySettings, pumps: int) -> None:

@@ -47,7 +47,7 @@ class Supplies:
     def follow(self, t_s: float, events: list[CouplingEvent]) -> bool:
         """Let every supply see its feeder at t_s; True where a contactor moved."""
         moved = False
-        voltage_pu, power_kw = self._grid.bus_voltage_pu, self._water.pump_power_kw.tolist()
+        voltage_pu, power_kw = self._grid.lowest_voltage_pu, self._water.pump_power_kw.tolist()
         for own, state, pumps in zip(self.declared, self.states, self._pumps, strict=True):
             alive = self._grid.feeder_alive(own.settings.bus, own.settings.feeder)
             energised = alive or bool(self._grid.bus_energised[own.bus])

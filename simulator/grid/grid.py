@@ -32,8 +32,9 @@ SAME_INSTANT_S = 1e-9
 class Grid(SolvedGrid):
     """One grid in motion; what can be read of it is in ``GridState``.
 
-    t_s: how far it has come. initial_dispatch_mw: (g,); losses are added by participation, so that the run
-    starts in steady state with what was switched and set before the first ``advance``.
+    t_s: how far it has come. lowest_voltage_pu (n,): at any power flow since the last ``advance`` began, its
+    first state included. initial_dispatch_mw: (g,); losses are added by participation, so that the run starts
+    in steady state with what was switched and set before the first ``advance``.
     Raises BadInput for settings or values that are not allowed.
     """
 
@@ -188,6 +189,8 @@ class Grid(SolvedGrid):
             raise BadInput("advance until_s", until_s, f"finite, from {self.t_s:g}")
         if not self._started:
             self._start()
+        if self.t_s < until_s:
+            self.lowest_voltage_pu = self.bus_voltage_pu
         while self.t_s < until_s:
             self._run_to_next(until_s)
         return self._log.take()

@@ -45,6 +45,7 @@ class SolvedGrid(GridState):
         # Seconds until the first overload or voltage relay acts if nothing changes.
         self._relay_s = math.inf
         self._feeder_changes = -1
+        self.lowest_voltage_pu: Floats = np.zeros(len(case.bus_name))
         self.t_s = 0.0
 
     def _disturbed(self) -> None:
@@ -115,6 +116,7 @@ class SolvedGrid(GridState):
             steps_left = self.feeders.opened_by("uvls") < self._protection.uvls_max_steps
             self._uvls.in_service[:] = alive & steps_left & self.feeders.can_shed()
         voltage = self.bus_voltage_pu
+        np.minimum(self.lowest_voltage_pu, voltage, out=self.lowest_voltage_pu)
         self._relay_s = min(
             self._overload.measure(self.branch_loading_pu),
             self._uvls.measure(voltage),

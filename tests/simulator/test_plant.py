@@ -7,6 +7,7 @@ from simulator.plant import Plant
 from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
 from streams.errors import BadInput
 from streams.messages import Command, Setpoint, Tap
+from tests.simulator.balances import Balances
 
 SCAN_S = 4.0
 
@@ -49,8 +50,13 @@ def hold(plant):
 
 
 def run(plant, scans, inputs=None):
-    given = inputs or {}
-    return [plant.advance(given.get(k, []), k * SCAN_S) for k in range(scans + 1)]
+    """Reports of so many scans; energy and water are balanced in each."""
+    given, balances = inputs or {}, Balances(plant)
+    reports = [plant.advance(given.get(0, []), 0.0)]
+    for k in range(1, scans + 1):
+        reports.append(plant.advance(given.get(k, []), k * SCAN_S))
+        balances(plant)
+    return reports
 
 
 def test_same_inputs_same_truth(plant):

@@ -47,8 +47,8 @@ def feeder(driver, blocks):
 def voltage(driver, volts_pu):
     """Let the coupling see this voltage at every bus, as a stand-in for a sagging grid."""
     grid = driver.plant.grid
-    kind = type("Sagging", (type(grid),), {"bus_voltage_pu": property(lambda self: np.full(14, volts_pu))})
-    grid.__class__ = kind
+    sagging = property(lambda self: np.full(14, volts_pu), lambda self, value: None)
+    grid.__class__ = type("Sagging", (type(grid),), {"lowest_voltage_pu": sagging})
 
 
 def test_a_supply_is_as_alive_as_its_own_feeder(plant):

@@ -3,6 +3,9 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from simulator.coupling.pump_supply import Mains, PumpSupply
 from simulator.settings import SupplySettings
@@ -133,3 +136,40 @@ def test_a_backup_bridges_nothing_while_it_starts():
     one.advance(4.0, DEAD, [10.0] * 3)
     assert not one.powered
     assert one.source == "none"
+
+
+LOOKS = st.lists(
+    st.tuples(
+        st.sampled_from([1.0, 1.0, 1.0, 0.86, 0.8, 0.69, 0.0, 1.12]),
+        st.booleans(),
+        st.tuples(*[st.floats(0.0, 30.0)] * 4),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@hypothesis_settings(max_examples=150, derandomize=True, database=None, deadline=None)
+@given(looks=LOOKS, backup_kw=st.sampled_from([0.0, 20.0, 80.0]), stagger_s=st.sampled_from([0.0, 6.0]))
+def test_no_motor_runs_on_nothing_whatever_the_mains_do(looks, backup_kw, stagger_s):
+    one = supply(4, backup_kw=backup_kw, fuel_h=0.05, restart_s=8.0, stagger_s=stagger_s)
+    in_band = 0
+    for scan, (voltage_pu, closed, power_kw) in enumerate(looks, start=1):
+        before, fuel_h, energy_kwh = one.carried, one.backup.fuel_h, one.backup.energy_kwh
+        held = closed and voltage_pu >= 0.7
+        in_band = in_band + 1 if closed and 0.85 <= voltage_pu <= 1.1 else 0
+        one.advance(scan * SCAN_S, Mains(True, closed, voltage_pu), power_kw)
+        started = sum(on and not was for on, was in zip(one.carried, before, strict=True))
+        if one.source == "mains":
+            assert held
+            # Three looks in band are the first that are eight seconds apart.
+            assert not started or in_band >= 3
+        if one.source == "none":
+            assert not any(one.carried)
+        if one.source == "backup":
+            assert one.backup.fuel_h > 0.0
+            assert held or one.load_kw(power_kw) <= backup_kw
+        assert one.backup.fuel_h <= fuel_h
+        assert one.backup.energy_kwh >= energy_kwh
+        assert stagger_s == 0.0 or started <= 2 or before == one.carried
+        assert one.powered == (held or one.source == "backup")

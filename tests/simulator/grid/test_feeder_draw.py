@@ -78,3 +78,22 @@ def test_a_unit_tripped_from_outside_is_off_and_told(grid):
     (event,) = [event for event in grid.advance(8.0) if event.kind == "generator_trip"]
     assert (event.cause, event.t_s, event.value) == ("cooling", 4.0, pytest.approx(lost_mw))
     assert not grid.unit_on[unit]
+
+
+def test_the_lowest_voltage_of_an_advance_is_that_of_any_power_flow_in_it():
+    """What was switched before belongs to the time before."""
+    grid = start(load_case("ieee14"))
+    before = grid.bus_voltage_pu.copy()
+    seen = [before]
+    measure = grid._measure
+    grid._measure = lambda: (seen.append(grid.bus_voltage_pu.copy()), measure())
+    grid.open_branch(grid._case.branch_index("9-14"), "test")
+    dip = grid.bus_voltage_pu.copy()
+    grid.close_branch(grid._case.branch_index("9-14"))
+    seen.clear()
+    seen.append(grid.bus_voltage_pu.copy())
+    grid.set_demand(grid.load_demand_mw * 1.1, grid._demand_mvar * 1.1)
+    grid.advance(8.0)
+    assert len(seen) > 3
+    np.testing.assert_array_equal(grid.lowest_voltage_pu, np.min(seen, axis=0))
+    assert dip[13] < before[13] - 0.01
