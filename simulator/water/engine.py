@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from simulator.water.layout import Floats, Layout, read_layout
 from simulator.water.project import close_project, open_project
+from simulator.water.reach import SupplyMap
 
 Bools = NDArray[np.bool_]
 
@@ -63,6 +64,7 @@ class Engine:
         # EPANET's memory is outside Python's: freed by close, or when the engine is collected.
         self.close = weakref.finalize(self, close_project, self._project)
         self.layout: Layout = read_layout(self._project, path)
+        self.supply = SupplyMap(self.layout)
         self._configure()
         count = max(len(self.layout.node_names), len(self.layout.link_names))
         # EPANET fills a C array; NumPy looks at the same memory, so that a bulk read copies once.
