@@ -168,6 +168,21 @@ def test_who_hides_the_lie_taps_the_second_link(ctown):
     plant.close()
 
 
+def test_the_operator_knows_the_pumps_by_their_plcs(ctown):
+    water = Water(ctown)
+    control = water_control(WaterSettings(network=ctown, plcs="ctown"), water.layout, frozenset())
+    model = add_water(EMPTY, water.layout, control)
+    pumps = {pump.name: pump for pump in model.pumps}
+    first = pumps["PU1"]
+    assert (first.station, first.tank, first.command_link) == ("PLC1", "T1", "SCADA>PLC1")
+    assert (first.on_level_m, first.off_level_m) == pytest.approx((4.0, 6.3))
+    assert (first.flow_tag, first.status_tag) == ("PLC1/PU1_flow_m3h", "PLC1/PU1_running")
+    assert (pumps["PU3"].tank, pumps["PU4"].tank, pumps["PU10"].tank) == ("", "T3", "T7")
+    tanks = {tank.name: (tank.station, tank.level_tag, tank.inflow_tag) for tank in model.tanks}
+    assert tanks["T2"] == ("PLC3", "PLC3/T2_level_m", "FM-T2/T2_inflow_m3h")
+    assert {link.id for link in model.links if link.protected} == {f"FM-T{i}>SCADA" for i in range(1, 8)}
+
+
 def order(link, element, quantity, value):
     setpoint = Setpoint(link=link, element=element, quantity=quantity, value=value)
     return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=[setpoint])
