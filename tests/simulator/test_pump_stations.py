@@ -234,3 +234,22 @@ def test_a_plc_may_decide_more_often_than_it_reports(tmp_path):
     assert [4 * k for k in range(1, 91) if reported[k] != reported[k - 1]] == list(range(60, 361, 60))
     assert plant.model.tags[slot].period_s == WATER_REPORT_S
     plant.close()
+
+
+def test_a_plc_that_hears_nothing_fails_safe(tmp_path):
+    path = tmp_path / "plcs.toml"
+    path.write_text(
+        '[[plc]]\nname = "PLC1"\ndrives = ["9"]\nrunning = ["9"]\nstale_s = 120\non_stale = "stop"\n'
+        'reads = [{ link = "PLC2>PLC1", tags = ["PLC2/2_level_m"] }]\n'
+        '[[plc]]\nname = "PLC2"\nlevel_m = ["2"]\n'
+    )
+    link, tag = "PLC2>PLC1", "PLC2/2_level_m"
+    plant = Plant(settings("net1", str(path), budgets=(budget(link),)))
+    running = []
+    for minute in range(13):
+        lost = [tap(link, tag, "drop", 0.0, 5.0 / 60.0, 10.0 / 60.0)] if minute == 1 else []
+        plant.advance(lost, 60.0 * minute)
+        running.append(bool(plant.water.link_open[plant.water.layout.pumps[0]]))
+    # Last heard at 4 min, stale after 6 min; heard again at 10 min, where 120 ft are no reason to start.
+    assert running == [True] * 7 + [False] * 6
+    plant.close()
