@@ -69,6 +69,9 @@ class Faults:
         self._tags = {name: i for i, name in enumerate(tag_names)}
         for number, fault in enumerate(faults):
             _check(fault, f"fault[{number}]", _known(case, water, tag_names))
+            if fault.kind == "contamination" and water.contaminant_consumed_g is None:
+                allowed = 'another kind, or water.quality = "contaminant"'
+                raise BadInput(f"fault[{number}].kind", fault.kind, allowed)
         starts = [(fault.start_s, number, True) for number, fault in enumerate(faults)]
         ends = [(fault.end_s, number, False) for number, fault in enumerate(faults) if fault.end_s < math.inf]
         self._faults = tuple(faults)

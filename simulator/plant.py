@@ -232,6 +232,7 @@ class Plant:
         """Sample the water instruments and let the pump controllers act on what they receive."""
         self._water_due |= self._env.now % WATER_REPORT_S == 0.0
         step = round(self._env.now / self.settings.scan_s)
+        self._water_true = self._water_signals.read()
         true = self._pool()[self._source]
         self._true[self._slow] = true[self._slow]
         self._measured[self._slow] = self._instruments.measure(true, step)[self._slow]
@@ -285,7 +286,7 @@ class Plant:
             self.outcomes.add_event(noted.kind, noted.cause, noted.value)
 
     def _pool(self) -> Floats:
-        """Every true quantity that has an instrument, concatenated as ``_sources`` counts them."""
+        """True quantities with an instrument, as ``_sources`` counts them; water's at its last sample."""
         grid = self.grid
         return np.concatenate(
             (
@@ -297,7 +298,7 @@ class Plant:
                 grid.branch_closed,
                 grid.feeders_closed,
                 self._nature.available_mw,
-                self._water_signals.read(),
+                self._water_true,
             )
         )
 

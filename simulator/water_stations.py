@@ -16,6 +16,7 @@ from simulator.water.plc_checks import check_controlled, check_declared
 from simulator.water.plc_file import digest, read_plcs
 from simulator.water.plc_graph import WATER_REPORT_S, Plc, PlcGraph, default_graph, with_own_controls
 from simulator.water.pump_rules import pump_rules
+from streams.errors import BadInput
 from streams.plant_model import Link, LinkTag, PlantModel, Pump, Tag, Tank
 
 PUMP_RANGE_M3H = 1000.0
@@ -43,6 +44,10 @@ class WaterControl(NamedTuple):
 
 def water_control(settings: WaterSettings, layout: Layout, taken: frozenset[str]) -> WaterControl:
     """The declared PLC graph, or the default one. taken: names of the grid's stations. Raises BadInput."""
+    steps = WATER_REPORT_S / settings.hydraulic_step_s
+    if abs(steps - round(steps)) > 1e-9:
+        allowed = f"a divisor of {WATER_REPORT_S:g}, the interval of water reports"
+        raise BadInput("water.hydraulic_step_s", settings.hydraulic_step_s, allowed)
     if not settings.plcs:
         controls = read_controls(settings.network)
         graph = default_graph(controls)

@@ -24,6 +24,7 @@ from simulator.water.layout import FOOT_M, Floats, Layout, read_layout
 from simulator.water.project import close_project, open_project
 from simulator.water.quality import Quality
 from simulator.water.soundness import check_sound
+from simulator.water.suction import SupplyMap
 from streams.errors import BadInput
 
 Bools = NDArray[np.bool_]
@@ -81,6 +82,7 @@ class Engine:
         self.close = weakref.finalize(self, close_project, self._project)
         self.layout: Layout = read_layout(self._project, path)
         check_sound(self.layout)
+        self.supply = SupplyMap(self.layout)
         self._configure()
         self._reader = BulkReader(self._project, self.layout)
         # Rounding between metres and feet must not put a full or empty tank outside its own range.

@@ -32,7 +32,7 @@ def solve_sealed(
         usable[list(layout.tank_links[tank])] = False
     if dry.any() and not is_fed(layout, link_open, dry, engine.draws):
         return engine.stand_still(inp_time_s), usable
-    solution = _solve(engine, inp_time_s, levels, usable)
+    solution = _solve(engine, inp_time_s, levels, usable, dry)
     if not refill or not dry.any():
         return solution, usable
     trial = usable.copy()
@@ -40,17 +40,17 @@ def solve_sealed(
         trial[_inlets(engine, solution, tank, link_open)] = True
     if (trial == usable).all():
         return solution, usable
-    tried = _solve(engine, inp_time_s, levels, trial)
+    tried = _solve(engine, inp_time_s, levels, trial, dry)
     failed = dry & (tried.node_net_m3h[layout.tank_nodes] <= NO_FLOW_M3H)
     if not failed.any():
         return tried, trial
     for tank in np.flatnonzero(failed).tolist():
         trial[list(layout.tank_links[tank])] = False
-    return _solve(engine, inp_time_s, levels, trial), trial
+    return _solve(engine, inp_time_s, levels, trial, dry), trial
 
 
-def _solve(engine: Engine, inp_time_s: float, level_m: Floats, link_open: Bools) -> Solution:
-    engine.set_open(link_open)
+def _solve(engine: Engine, inp_time_s: float, level_m: Floats, link_open: Bools, dry: Bools) -> Solution:
+    engine.set_open(link_open & ~engine.supply.starved(link_open, dry))
     return engine.solve(inp_time_s, level_m)
 
 

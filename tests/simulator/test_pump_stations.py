@@ -107,6 +107,8 @@ def test_a_constant_level_on_t2s_link_empties_t2_and_t4(ctown):
     events, _ = replay(ctown, 20, tap(*T2, "set", 5.6, 10, 20), *T2)
     assert first_hour(events, "tank_empty", "T2") == pytest.approx(13.7, rel=0.1)
     assert first_hour(events, "tank_empty", "T4") == pytest.approx(15.6, rel=0.1)
+    # The pumps behind V2 suck on a zone without water: they stand, instead of driving the solver mad.
+    assert {event.kind for event in events} == {"tank_empty", "tank_full"}
 
 
 @pytest.mark.parametrize("operation", ["drop", "hold"])
@@ -166,6 +168,21 @@ def test_who_hides_the_lie_taps_the_second_link(ctown):
     plant.close()
 
 
+def test_the_operator_knows_the_pumps_by_their_plcs(ctown):
+    water = Water(ctown)
+    control = water_control(WaterSettings(network=ctown, plcs="ctown"), water.layout, frozenset())
+    model = add_water(EMPTY, water.layout, control)
+    pumps = {pump.name: pump for pump in model.pumps}
+    first = pumps["PU1"]
+    assert (first.station, first.tank, first.command_link) == ("PLC1", "T1", "SCADA>PLC1")
+    assert (first.on_level_m, first.off_level_m) == pytest.approx((4.0, 6.3))
+    assert (first.flow_tag, first.status_tag) == ("PLC1/PU1_flow_m3h", "PLC1/PU1_running")
+    assert (pumps["PU3"].tank, pumps["PU4"].tank, pumps["PU10"].tank) == ("", "T3", "T7")
+    tanks = {tank.name: (tank.station, tank.level_tag, tank.inflow_tag) for tank in model.tanks}
+    assert tanks["T2"] == ("PLC3", "PLC3/T2_level_m", "FM-T2/T2_inflow_m3h")
+    assert {link.id for link in model.links if link.protected} == {f"FM-T{i}>SCADA" for i in range(1, 8)}
+
+
 def order(link, element, quantity, value):
     setpoint = Setpoint(link=link, element=element, quantity=quantity, value=value)
     return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=[setpoint])
@@ -216,4 +233,23 @@ def test_a_plc_may_decide_more_often_than_it_reports(tmp_path):
     assert len(changes) > 15
     assert [4 * k for k in range(1, 91) if reported[k] != reported[k - 1]] == list(range(60, 361, 60))
     assert plant.model.tags[slot].period_s == WATER_REPORT_S
+    plant.close()
+
+
+def test_a_plc_that_hears_nothing_fails_safe(tmp_path):
+    path = tmp_path / "plcs.toml"
+    path.write_text(
+        '[[plc]]\nname = "PLC1"\ndrives = ["9"]\nrunning = ["9"]\nstale_s = 120\non_stale = "stop"\n'
+        'reads = [{ link = "PLC2>PLC1", tags = ["PLC2/2_level_m"] }]\n'
+        '[[plc]]\nname = "PLC2"\nlevel_m = ["2"]\n'
+    )
+    link, tag = "PLC2>PLC1", "PLC2/2_level_m"
+    plant = Plant(settings("net1", str(path), budgets=(budget(link),)))
+    running = []
+    for minute in range(13):
+        lost = [tap(link, tag, "drop", 0.0, 5.0 / 60.0, 10.0 / 60.0)] if minute == 1 else []
+        plant.advance(lost, 60.0 * minute)
+        running.append(bool(plant.water.link_open[plant.water.layout.pumps[0]]))
+    # Last heard at 4 min, stale after 6 min; heard again at 10 min, where 120 ft are no reason to start.
+    assert running == [True] * 7 + [False] * 6
     plant.close()

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 
@@ -68,3 +69,11 @@ def test_no_level_yet_no_order(model):
     scada.safe = True
     assert scada.setpoints() == []
     assert np.isnan(scada._level).all()
+
+
+def test_a_tank_without_a_flow_meter_has_no_estimate(model):
+    tanks = tuple(msgspec.structs.replace(tank, inflow_tag="") for tank in model.tanks)
+    _, setpoints = run(
+        msgspec.structs.replace(model, tanks=tanks), 5, lambda k, level: level, 0.0, safe_from=0
+    )
+    assert not any(setpoints)

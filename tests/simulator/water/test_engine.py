@@ -1,5 +1,7 @@
 """The solver against EPANET's published figures and against its own habits."""
 
+import math
+
 import numpy as np
 import pytest
 from epanet import toolkit as en
@@ -136,3 +138,44 @@ def test_a_speed_pattern_does_not_switch_pumps(tmp_path):
     shut[engine.layout.pumps] = False
     engine.set_open(shut)
     assert engine.solve(7200.0, engine.layout.tank_initial_m).flow_m3h[engine.layout.pumps[0]] == 0.0
+
+
+def test_a_speed_stands_over_stops_and_restarts():
+    engine = Engine(find_inp("net1"))
+    layout, level = engine.layout, engine.layout.tank_initial_m
+    pump = int(layout.pumps[0])
+    full = engine.solve(0.0, level).flow_m3h[pump]
+    engine.set_setting(pump, 0.9)
+    slow = engine.solve(0.0, level).flow_m3h[pump]
+    assert 0.0 < slow < 0.9 * full
+    shut = layout.link_open.copy()
+    shut[pump] = False
+    engine.set_open(shut)
+    assert engine.solve(0.0, level).flow_m3h[pump] == pytest.approx(0.0, abs=1e-6)
+    engine.set_open(layout.link_open)
+    assert engine.solve(0.0, level).flow_m3h[pump] == pytest.approx(slow, rel=1e-3)
+    engine.restart()
+    assert engine.solve(0.0, level).flow_m3h[pump] == pytest.approx(slow, rel=1e-3)
+
+
+def test_a_valve_without_setting_regulates_no_longer(tmp_path):
+    text = find_inp("net1").read_text()
+    pipe = next(line for line in text.splitlines() if line.split()[:3] == ["12", "12", "13"])
+    valve = "[VALVES]\n 12 12 13 12 PRV 60 0\n"
+    inp = tmp_path / "valve.inp"
+    inp.write_text(text.replace(pipe, "").replace("[VALVES]\n", valve))
+    engine = Engine(inp)
+    layout = engine.layout
+    link, below = layout.link_names.index("12"), layout.node_names.index("13")
+
+    def psi():
+        heads = engine.solve(0.0, layout.tank_initial_m).head_m
+        return (heads[below] - layout.elevation_m[below]) * PSI_PER_M
+
+    regulated = psi()
+    engine.set_setting(link, math.nan)
+    assert psi() > regulated + 1.0
+    engine.restart()
+    assert psi() > regulated + 1.0
+    engine.set_setting(link, 60.0)
+    assert psi() == pytest.approx(regulated, abs=0.01)

@@ -179,6 +179,11 @@ def test_a_cycle_is_a_multiple_of_the_hydraulic_step(tmp_path):
         control(tmp_path, text)
 
 
+def test_a_hydraulic_step_divides_the_report_interval(tmp_path):
+    with pytest.raises(BadInput, match=r"water\.hydraulic_step_s: 28\.0.*divisor of 60"):
+        control(tmp_path, NET1, hydraulic_step_s=28.0)
+
+
 def test_an_unknown_graph_is_refused():
     with pytest.raises(BadInput, match=r"water\.plcs: 'atlantis'.*ctown"):
         read_plcs("atlantis")
