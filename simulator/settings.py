@@ -31,7 +31,8 @@ class WaterSettings(Settings, frozen=True):
 
     cooled_unit: name of the thermal unit that draws cooling water from cooling_node, "" for none;
     its draw in the network is divided by replication. quality: what is followed in the water, of trace the
-    share from trace_node; chlorine_*: in place of what the INP says of chlorine where not None.
+    share from trace_node; chlorine_*: in place of what the INP says of chlorine where not None. patterns: a
+    CSV file in place of the INP's time patterns, "" for none.
     """
 
     network: str = "micropolis"
@@ -41,6 +42,7 @@ class WaterSettings(Settings, frozen=True):
     hydraulic_step_s: float = 60.0
     cooled_unit: str = ""
     cooling_node: str = ""
+    patterns: str = ""
     quality: Literal["none", "chlorine", "age", "trace", "contaminant"] = "none"
     trace_node: str = ""
     chlorine_source_mg_l: float | None = None

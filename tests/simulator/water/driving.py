@@ -26,10 +26,12 @@ def drive(
 
 
 def controlled(
-    network: str, deadband_m: float = 0.0, quality: QualityPlan | None = None
+    network: str, deadband_m: float = 0.0, quality: QualityPlan | None = None, patterns: str = ""
 ) -> tuple[Water, PumpController]:
     """A network and its PLCs, from midnight."""
-    return Water(network, quality=quality), PumpController(read_controls(network, deadband_m))
+    return Water(network, quality=quality, patterns=patterns), PumpController(
+        read_controls(network, deadband_m)
+    )
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:

@@ -9,6 +9,14 @@ import pytest
 _DATA = Path(os.environ.get("BREAKWATER_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 
 
+def ctown_patterns() -> str:
+    """epanetCPA's patterns of C-Town; skips where they are not installed."""
+    path = _DATA / "ctown_patterns.csv"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not here")
+    return str(path)
+
+
 def inp(name: str) -> str:
     """A catalogue name as it is; "net6" and "ctown" as paths; skips where the file is not installed."""
     if name == "ctown":

@@ -11,7 +11,7 @@ from simulator.water.network import find_inp
 from simulator.water.water import Water
 from tests.reference.epanet_replay import Replay, required_pressure
 from tests.simulator.water.driving import controlled
-from tests.simulator.water.networks import inp
+from tests.simulator.water.networks import ctown_patterns, inp
 
 HOURS = 24
 
@@ -25,9 +25,9 @@ class Minute(NamedTuple):
     pump_kw: np.ndarray
 
 
-def a_day(network: str, quality: QualityPlan | None = None, g_per_min: float = 0.0, node: str = ""):
+def a_day(network, quality=None, g_per_min=0.0, node="", patterns=""):
     """Our minutes, the log of every link that switched, and the network after the day."""
-    water, controller = controlled(network, quality=quality)
+    water, controller = controlled(network, quality=quality, patterns=patterns)
     if node:
         water.set_injection(node, g_per_min)
     layout, log, minutes = water.layout, [], []
@@ -45,14 +45,23 @@ def a_day(network: str, quality: QualityPlan | None = None, g_per_min: float = 0
     return minutes, log, water
 
 
-@pytest.mark.parametrize("name", ["micropolis", "net1", "net3", "ky4", "l-town", "net6", "ctown"])
+@pytest.mark.parametrize(
+    "name", ["micropolis", "net1", "net3", "ky4", "l-town", "net6", "ctown", "ctown with patterns"]
+)
 def test_heads_and_volumes_are_epanets(name):
-    network = inp(name)
+    network, patterns = inp(name.split()[0]), ctown_patterns() if name.endswith("patterns") else ""
     path = find_inp(network)
-    minutes, log, water = a_day(network)
+    minutes, log, water = a_day(network, patterns=patterns)
     length = water.layout.length_to_m
     compared = 0
-    for moment in Replay(path, required_pressure(path)).run(log, HOURS):
+    replay = Replay(path, required_pressure(path))
+    if patterns:
+        table = np.loadtxt(patterns, delimiter=",")
+        for (row, column), value in np.ndenumerate(table):
+            if row == 0:
+                en.setpattern(replay.project, column + 1, en.doubleArray(len(table)), len(table))
+            en.setpatternvalue(replay.project, column + 1, row + 1, value)
+    for moment in replay.run(log, HOURS):
         if moment.t_s % 60 or moment.t_s >= HOURS * 3600:
             continue  # EPANET stops at a tank that is full or empty, to the second
         ours = minutes[moment.t_s // 60]
