@@ -26,12 +26,15 @@ def drive(
 
 
 def controlled(
-    network: str, deadband_m: float = 0.0, quality: QualityPlan | None = None, patterns: str = ""
+    network: str,
+    deadband_m: float = 0.0,
+    quality: QualityPlan | None = None,
+    patterns: str = "",
+    clock_s: float = 0.0,
 ) -> tuple[Water, PumpController]:
-    """A network and its PLCs, from midnight."""
-    return Water(network, quality=quality, patterns=patterns), PumpController(
-        read_controls(network, deadband_m)
-    )
+    """A network and its PLCs, from midnight on or another time of the day."""
+    water = Water(network, start_clock_s=clock_s, quality=quality, patterns=patterns)
+    return water, PumpController(read_controls(network, deadband_m), clock_s)
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator.water.network import find_inp
+
 _DATA = Path(os.environ.get("BREAKWATER_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 
 
@@ -18,9 +20,11 @@ def ctown_patterns() -> str:
 
 
 def inp(name: str) -> str:
-    """A catalogue name as it is; "net6" and "ctown" as paths; skips where the file is not installed."""
+    """A catalogue name as it is; "ky7", "net6", "ctown" as paths; skips where there is no file."""
     if name == "ctown":
         path = _DATA / "ctown.inp"
+    elif name == "ky7":
+        path = find_inp("ky4").with_name("ky7.inp")
     elif name == "net6":
         spec = importlib.util.find_spec("wntr")
         assert spec is not None
