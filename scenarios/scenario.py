@@ -74,7 +74,8 @@ class Water(Section, frozen=True, kw_only=True):
     its shipped name; "" for the default one. bus feeds, through its feeder number ``feeder`` (0 is shed
     first), the pumps of ``replication`` districts that no ``[[supply]]`` names; cooled_unit, a gas unit with
     a cooling tower, draws cooling water from cooling_node. quality: what is followed in the water, of
-    "trace" the share from trace_node; chlorine_*: in place of what the INP says."""
+    "trace" the share from trace_node; chlorine_*: in place of what the INP says; patterns: a CSV file in
+    place of the INP's time patterns, one column each."""
 
     network: str = "micropolis"
     plcs: str = ""
@@ -84,6 +85,7 @@ class Water(Section, frozen=True, kw_only=True):
     hydraulic_step_s: Annotated[float, Meta(gt=0, le=60)] = 60.0
     cooled_unit: str = ""
     cooling_node: str = ""
+    patterns: str = ""
     quality: Literal["none", "chlorine", "age", "trace", "contaminant"] = "none"
     trace_node: str = ""
     chlorine_source_mg_l: NotNegative | None = None

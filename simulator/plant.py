@@ -82,7 +82,11 @@ class Plant:
         clock_s = start.hour * 3600.0 + start.minute * 60.0 + start.second
         case = load_case(settings.grid.network, settings.grid.ratings)
         self.water = Water(
-            settings.water.network, settings.water.hydraulic_step_s, clock_s, quality_plan(settings.water)
+            settings.water.network,
+            settings.water.hydraulic_step_s,
+            clock_s,
+            quality_plan(settings.water),
+            settings.water.patterns,
         )
         taken = frozenset((CONCENTRATOR, *map(substation, case.bus_name)))
         control = water_control(settings.water, self.water.layout, taken)

@@ -34,7 +34,8 @@ class WaterSettings(Settings, frozen=True):
     cooled_unit: name of the thermal unit with a gas tower that draws cooling water from cooling_node, ""
     for none; its draw in the network is divided by replication. plcs: file of the PLC graph or its shipped
     name, "" for the default one. quality: what is followed in the water, of trace the share from trace_node;
-    chlorine_*: in place of what the INP says of chlorine where not None.
+    chlorine_*: in place of what the INP says of chlorine where not None. patterns: a CSV file
+    in place of the INP's time patterns, "" for none.
     """
 
     network: str = "micropolis"
@@ -45,6 +46,7 @@ class WaterSettings(Settings, frozen=True):
     hydraulic_step_s: float = 60.0
     cooled_unit: str = ""
     cooling_node: str = ""
+    patterns: str = ""
     quality: Literal["none", "chlorine", "age", "trace", "contaminant"] = "none"
     trace_node: str = ""
     chlorine_source_mg_l: float | None = None

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from simulator.water.bulk import BulkReader
 from simulator.water.constituents import QualityPlan
 from simulator.water.layout import FOOT_M, Floats, Layout, read_layout
+from simulator.water.patterns import replace_patterns
 from simulator.water.project import close_project, open_project
 from simulator.water.quality import Quality
 from simulator.water.soundness import check_sound
@@ -74,15 +75,20 @@ def still(layout: Layout, requested_m3h: Floats, relative_error: float, converge
 
 
 class Engine:
-    """An EPANET project behind NumPy arrays. Raises BadInput if the INP cannot be used."""
+    """An EPANET project behind NumPy arrays. patterns: see ``replace_patterns``.
 
-    def __init__(self, path: Path) -> None:
+    Raises BadInput if the INP or the patterns cannot be used.
+    """
+
+    def __init__(self, path: Path, patterns: Path | None = None) -> None:
         self._project = open_project(path)
         # EPANET's memory is outside Python's: freed by close, or when the engine is collected.
         self.close = weakref.finalize(self, close_project, self._project)
         self.layout: Layout = read_layout(self._project, path)
         check_sound(self.layout)
         self.supply = SupplyMap(self.layout)
+        if patterns is not None:
+            replace_patterns(self._project, patterns)
         self._configure()
         self._reader = BulkReader(self._project, self.layout)
         # Rounding between metres and feet must not put a full or empty tank outside its own range.

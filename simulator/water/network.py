@@ -34,7 +34,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "net3": Entry(
         _ASCE + "Net3.inp",
-        "EPANET example 3: 2 pumps, 3 tanks, 92 junctions; low pressure 12.3 h after its pumps stop",
+        "EPANET example 3: 2 pumps, 3 tanks, 92 junctions; low pressure 12.2 h after its pumps stop",
     ),
     "ky2": Entry(
         _ASCE + "ky2.inp",

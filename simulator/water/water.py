@@ -8,6 +8,7 @@ arrays show at time t is therefore what flowed in the interval that ended at t.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Water(Failures):
     network: catalogue name or INP path. hydraulic_step_s: whole seconds that divide a minute.
     start_clock_s: clock time of t = 0, seconds of the day; the INP's patterns start there, its tanks
     at their initial levels. quality: what the water carries, None for nothing.
+    patterns: a CSV file in place of the INP's patterns (``replace_patterns``), "" for none.
     Raises BadInput on a network, step or quality that cannot be used.
 
     ``Readings`` names what can be read: flows and pressures of the interval that ended at ``t_s``, levels at
@@ -44,11 +46,12 @@ class Water(Failures):
         hydraulic_step_s: float = 60.0,
         start_clock_s: float = 0.0,
         quality: QualityPlan | None = None,
+        patterns: str = "",
     ) -> None:
         if not (1.0 <= hydraulic_step_s <= 60.0 and 60.0 % hydraulic_step_s == 0.0 == hydraulic_step_s % 1.0):
             allowed = "whole seconds that divide 60 s: EPANET counts seconds, RTUs report each minute"
             raise BadInput("water.hydraulic_step_s", hydraulic_step_s, allowed)
-        self._engine = Engine(find_inp(network))
+        self._engine = Engine(find_inp(network), Path(patterns) if patterns else None)
         self.layout: Layout = self._engine.layout
         self._step_s = hydraulic_step_s
         self._start_s = (start_clock_s - self.layout.clock_start_s) % DAY_S

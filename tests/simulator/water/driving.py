@@ -45,10 +45,15 @@ def drive_on_signals(
 
 
 def controlled(
-    network: str, deadband_m: float = 0.0, quality: QualityPlan | None = None
+    network: str,
+    deadband_m: float = 0.0,
+    quality: QualityPlan | None = None,
+    patterns: str = "",
+    clock_s: float = 0.0,
 ) -> tuple[Water, PumpController]:
-    """A network and its PLCs, from midnight."""
-    return Water(network, quality=quality), PumpController(read_controls(network, deadband_m))
+    """A network and its PLCs, from midnight on or another time of the day."""
+    water = Water(network, start_clock_s=clock_s, quality=quality, patterns=patterns)
+    return water, PumpController(read_controls(network, deadband_m), clock_s)
 
 
 def imbalance_m3(water: Water, start_volume_m3: float) -> float:

@@ -6,13 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from simulator.water.network import find_inp
+
 _DATA = Path(os.environ.get("BREAKWATER_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 
 
+def ctown_patterns() -> str:
+    """epanetCPA's patterns of C-Town; skips where they are not installed."""
+    path = _DATA / "ctown_patterns.csv"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not here")
+    return str(path)
+
+
 def inp(name: str) -> str:
-    """A catalogue name as it is; "net6" and "ctown" as paths; skips where the file is not installed."""
+    """A catalogue name as it is; "ky7", "net6", "ctown" as paths; skips where there is no file."""
     if name == "ctown":
         path = _DATA / "ctown.inp"
+    elif name == "ky7":
+        path = find_inp("ky4").with_name("ky7.inp")
     elif name == "net6":
         spec = importlib.util.find_spec("wntr")
         assert spec is not None

@@ -135,3 +135,31 @@ def test_a_tank_without_a_range_is_named(tmp_path):
 def test_a_headloss_formula_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"network.inp.*invalid option value X-Y"):
         Water(written(tmp_path, headloss="X-Y"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("1.0,2.0\n", "2 columns"),
+        ("a\n", "could not convert"),
+        ("-1.0\n", "at least 0"),
+        ("nan\n", "at least 0"),
+    ],
+)
+def test_patterns_that_do_not_fit_are_refused(tmp_path, content, reason):
+    path = tmp_path / "patterns.csv"
+    path.write_text(content)
+    with pytest.raises(BadInput, match=rf"water.patterns.*{reason}"):
+        Water("net1", patterns=str(path))
+    with pytest.raises(BadInput, match=r"water.patterns.*not found"):
+        Water("net1", patterns=str(tmp_path / "none.csv"))
+
+
+def test_patterns_of_a_file_take_the_place_of_the_inps(tmp_path):
+    path = tmp_path / "patterns.csv"
+    path.write_text("0.5\n2.0\n")
+    water = Water("net1", patterns=str(path))
+    base = water.layout.base_demand_m3h.sum()
+    for hour, factor in ((1.9, 0.5), (3.9, 2.0), (5.9, 0.5)):
+        water.advance(hour * 3600.0)
+        assert water.node_demand_m3h.sum() == pytest.approx(factor * base)

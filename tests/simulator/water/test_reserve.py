@@ -1,7 +1,11 @@
 """How long customers keep pressure without pumps, against figures computed with steps of five minutes."""
 
+import re
+
 import pytest
 
+from simulator.water.network import CATALOGUE
+from simulator.water.water import Water
 from tests.simulator.water.driving import all_pumps, controlled, drive
 
 
@@ -43,3 +47,19 @@ def test_a_day_without_pumps(network, expected):
 @pytest.mark.parametrize("network", ["net1", "net3"])
 def test_four_hours_without_pumps_are_ridden_through(network):
     assert outage(network, 8.0, 4.0)[3] == 0
+
+
+@pytest.mark.parametrize("network", CATALOGUE)
+def test_the_catalogue_says_what_is_so(network):
+    description = CATALOGUE[network].description
+    layout = Water(network).layout
+    counts = {"pump": layout.pumps, "tank": layout.tanks, "junction": layout.junctions}
+    for thing, found in counts.items():
+        said = re.search(rf"([\d,]+|no) {thing}s?\b", description)[1].replace(",", "")
+        assert len(found) == (0 if said == "no" else int(said))
+    reserve = re.search(r"low pressure ([\d.]+) h after", description)
+    _, tenth, _, _ = outage(network, 8.0, 16.0)
+    if reserve:
+        assert tenth - 8.0 == pytest.approx(float(reserve[1]), abs=0.1)
+    else:
+        assert tenth is None
