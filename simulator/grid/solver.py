@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.model import UnitModes, branch_positions, shunt_buses
-from simulator.grid.network_kernels import lowest_voltage, take_solution
+from simulator.grid.network_kernels import lowest_voltage, place, take_solution
 from simulator.grid.reactive_limits import (
     ANEW,
     BACK,
@@ -183,7 +183,7 @@ class IslandSolver:
         self._give_power(unit_mw)
 
     def _give_power(self, unit_mw: Floats) -> None:
-        self._power32[self._rows] = unit_mw[self._units]
+        place(unit_mw, self._units, self._rows, self._power32)
         self._model.update_gens_p(self._given, self._power32)
 
     # Solving
