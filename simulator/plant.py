@@ -18,7 +18,7 @@ from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
-from simulator.grid.protection import ProtectionSettings
+from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 from simulator.instruments import Instruments
 from simulator.interdependence import Interdependence
 from simulator.nature import ElectricDemand, WaterDemand, daily_shape
@@ -88,7 +88,7 @@ class Plant:
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
         self.grid = self._start_grid(protection)
-        notes = (*protection.notes(), RELAY_NOTE, TANK_NOTE)
+        notes = (*protection.notes(), *DynamicsSettings().notes(), RELAY_NOTE, TANK_NOTE)
         self.assumptions = (*case.assumptions, *controls.assumptions, *notes)
         self._coupling = Interdependence(settings.water, case, self.grid, self.water)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
