@@ -88,8 +88,8 @@ class ProtectionSettings(Settings, frozen=True):
             f"{self.unit_slow_spread_hz:g} Hz beyond the standard's limit.",
             f"Under-voltage shedding: 5 % every {self.uvls_delay_s:g} s below {self.uvls_pu:g} pu, at most "
             f"{self.uvls_max_steps} times.",
-            f"Branches close within {self.check_angle_deg:g} degrees and {self.check_voltage_pu:g} pu, between "
-            f"islands within {self.synch_slip_hz:g} Hz and {self.synch_voltage_pu:g} pu.",
+            f"Branches close within {self.check_angle_deg:g} degrees and {self.check_voltage_pu:g} pu, "
+            f"between islands within {self.synch_slip_hz:g} Hz and {self.synch_voltage_pu:g} pu.",
         )
 
     def check(self) -> None:
