@@ -20,7 +20,7 @@ from simulator.control.orders import order_tag
 from simulator.faults import Faults, Targets
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
-from simulator.grid.protection import ProtectionSettings
+from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 from simulator.instruments import Instruments
 from simulator.interdependence import Interdependence
 from simulator.nature.nature import Nature
@@ -105,6 +105,7 @@ class Plant:
         self.coupling = Interdependence(settings, case, self.model, self.grid, self.water, self.links)
         notes = (
             *protection.notes(),
+            *DynamicsSettings().notes(),
             *self._nature.assumptions,
             RELAY_NOTE,
             TANK_NOTE,

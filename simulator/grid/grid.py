@@ -51,15 +51,17 @@ class Grid(SolvedGrid):
         super().__init__(case, protection, settings)
         self._black_start = black_start_units(case)
         self._started = False
-        self._dynamics.settle(_checked("initial_dispatch_mw", initial_dispatch_mw, case.unit_p_max_mw))
+        dispatch_mw = np.zeros(len(case.unit_name))
+        _take("initial_dispatch_mw", initial_dispatch_mw, dispatch_mw)
+        self._dynamics.settle(dispatch_mw)
         self._regroup(np.full(len(case.bus_name), case.nominal_hz))
 
     # Inputs
 
     def set_demand(self, load_mw: Floats, load_mvar: Floats) -> None:
         """Demand of every load (d,) at nominal frequency from now on; shed feeders stay open."""
-        self.load_demand_mw = _checked("load_mw", load_mw, self._case.load_mw)
-        self.load_demand_mvar = _checked("load_mvar", load_mvar, self._case.load_mw)
+        _take("load_mw", load_mw, self.load_demand_mw)
+        _take("load_mvar", load_mvar, self.load_demand_mvar)
 
     def set_feeder_draw(self, load: int, block: int, mw: float) -> None:
         """Constant power on one feeder of a load (position) from now on, beside its share of the demand."""
@@ -249,11 +251,11 @@ class Grid(SolvedGrid):
         self._flow.drop_unit(unit)
 
 
-def _checked(where: str, values: Floats, like: Floats) -> Floats:
-    """A copy of ``values``. Raises BadInput unless it has the shape of ``like`` and is finite."""
-    array = np.array(values, dtype=np.float64)
-    if array.shape != like.shape:
-        raise BadInput(f"{where} shape", array.shape, str(like.shape))
+def _take(where: str, values: Floats, into: Floats) -> None:
+    """Copy ``values``. Raises BadInput, and copies nothing, unless all are there and finite."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != into.shape:
+        raise BadInput(f"{where} shape", array.shape, str(into.shape))
     if not all_finite(array):
         raise BadInput(where, float(array[~np.isfinite(array)][0]), "finite numbers")
-    return array
+    into[:] = array

@@ -225,13 +225,15 @@ def run_frequency(
     low_hz, high_hz = quiet_hz
     moving, fixed = np.empty((n_running, 4)), np.empty((n_running, 5))
     gather(units, n_running, step_s, moving, fixed)
+    # Taken out of the tuple once: a look-up in the loop counts references.
     load_mw, losses_mw, energy_mw_s, hz = islands.load_mw, islands.losses_mw, islands.energy_mw_s, islands.hz
+    ends = islands.end
     was_quiet = acts = trips = False
     passed_s = span_s
     for n in range(n_steps):
         quiet, end = True, 0
         for k in range(n_islands):
-            first, end = end, islands.end[k]
+            first, end = end, ends[k]
             deviation = hz[k] - model.nominal_hz
             # Governors answer what is beyond the deadband, counted from its edge.
             deviation -= min(max(deviation, -model.deadband_hz), model.deadband_hz)

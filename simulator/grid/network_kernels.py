@@ -71,6 +71,13 @@ def lowest_voltage(voltage: Complexes, buses: Index) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def place(unit_mw: Floats, units: Index, rows: Index, power: NDArray[np.float32]) -> None:
+    """Put the power of ``units`` into the model's machines ``rows`` that stand for them."""
+    for j in range(len(units)):
+        power[rows[j]] = unit_mw[units[j]]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def take_solution(
     found: Complexes,
     power: Floats,

@@ -91,6 +91,8 @@ class ProtectionSettings(Settings, frozen=True):
             f"{self.unit_slow_spread_hz:g} Hz beyond the standard's limit.",
             f"Under-voltage shedding: 5 % every {self.uvls_delay_s:g} s below {self.uvls_pu:g} pu, at most "
             f"{self.uvls_max_steps} times.",
+            f"Branches close within {self.check_angle_deg:g} degrees and {self.check_voltage_pu:g} pu, "
+            f"between islands within {self.synch_slip_hz:g} Hz and {self.synch_voltage_pu:g} pu.",
         )
 
     def check(self) -> None:
@@ -152,6 +154,12 @@ class DynamicsSettings(Settings, frozen=True):
     calm_after_s: float = 30.0
     slack_bus: str = ""
     q_limits: bool = True
+
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each choice that a case does not settle."""
+        if not self.q_limits:
+            return ("Reactive limits of units are not enforced.",)
+        return ("Units keep their reactive limits, without delay; lower limits above 0 count as 0.",)
 
     def check(self) -> None:
         """Raise BadInput where a value is outside what the kernels can work with."""

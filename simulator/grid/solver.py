@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.model import UnitModes, branch_positions, shunt_buses
-from simulator.grid.network_kernels import lowest_voltage, take_solution
+from simulator.grid.network_kernels import lowest_voltage, place, take_solution
 from simulator.grid.reactive_limits import (
     ANEW,
     BACK,
@@ -184,7 +185,7 @@ class IslandSolver:
         self._give_power(unit_mw)
 
     def _give_power(self, unit_mw: Floats) -> None:
-        self._power32[self._rows] = unit_mw[self._units]
+        place(unit_mw, self._units, self._rows, self._power32)
         self._model.update_gens_p(self._given, self._power32)
 
     # Solving
@@ -275,15 +276,23 @@ class IslandSolver:
         if found is not None:
             self._try(found)
             return self._keep(found, "warm")
-        linear = self._model.dc_pf(self._flat.copy(), MAX_ITERATIONS, TOLERANCE_PU)
+        linear = self._run(self._model.dc_pf, self._flat)
         found = self._try(linear) if len(linear) else None
         return "none" if found is None else self._keep(found, "dc")
 
     def _try(self, start: Complexes) -> Complexes | None:
-        voltage: Complexes = self._model.ac_pf(start.copy(), MAX_ITERATIONS, TOLERANCE_PU)
+        voltage = self._run(self._model.ac_pf, start)
         if not len(voltage) or not lowest_voltage(voltage, self._buses) >= FALSE_VOLTAGE_PU:
             return None
         return voltage
+
+    @staticmethod
+    def _run(solve: Callable[..., Complexes], start: Complexes) -> Complexes:
+        """A solution from ``start``, empty without one; an error of the solver is no solution either."""
+        try:
+            return solve(start.copy(), MAX_ITERATIONS, TOLERANCE_PU)
+        except RuntimeError:
+            return np.zeros(0, dtype=np.complex128)
 
     def _keep(self, voltage: Complexes, start: Start) -> Start:
         power, reactive, _ = self._model.get_gen_res()

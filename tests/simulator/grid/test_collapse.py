@@ -137,3 +137,27 @@ def test_a_voltage_of_zero_is_no_solution():
     (attempt,) = solve_flow(grid._flow, case, case.unit_scheduled_mw)
     assert attempt.start == "none"
     assert (grid._flow.voltage == before).all()
+
+
+def test_an_error_inside_the_solver_is_an_event_and_the_run_goes_on():
+    case = load_case("ieee39")
+    grid = start(case, NO_RELAYS, as_published=True)
+    grid._flow.islands[0]._model = Broken(grid._flow.islands[0]._model)
+    kinds = {event.kind for event in grid.advance(4.0)}
+    assert {"solver", "voltage_collapse"} <= kinds
+    assert_black(grid, case)
+
+
+class Broken:
+    """A model whose solver fails."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def ac_pf(self, *arguments):
+        raise RuntimeError("singular")
+
+    dc_pf = ac_pf

@@ -118,11 +118,24 @@ def test_a_load_that_generates_is_left_connected():
 
 
 @pytest.mark.parametrize(
-    ("seen_pu", "delay_s"), [(0.4, 0.15), (0.6, 0.3), (0.7, 2.0), (0.85, 3.0), (0.95, None)]
+    ("seen_pu", "delay_s"),
+    [
+        (0.4, 0.15),
+        (0.6, 0.3),
+        (0.7, 2.0),
+        (0.85, 3.0),
+        (0.95, None),
+        (1.09, None),
+        (1.12, 1.0),
+        (1.16, 0.5),
+        (1.18, 0.2),
+        (1.25, 0.0),
+    ],
 )
 def test_unit_voltage_trips(seen_pu, delay_s):
     case = load_case("ieee39")
-    grid = start(case, only(unit_low_pu=ProtectionSettings().unit_low_pu))
+    settings = ProtectionSettings()
+    grid = start(case, only(unit_low_pu=settings.unit_low_pu, unit_high_pu=settings.unit_high_pu))
     grid._unit_voltage.gain[3] = seen_pu / grid.bus_voltage_pu[case.unit_bus[3]]
     grid._measure()
     events = run(grid, 3.5, scan_s=0.5)
@@ -150,6 +163,18 @@ def test_unit_frequency_trips(seen_hz, delay_s):
     (trip,) = run(grid, delay_s + 1.0)
     assert (trip.kind, trip.element, trip.cause) == ("generator_trip", case.unit_name[0], "frequency")
     assert trip.t_s == pytest.approx(max(delay_s, STEP_S), abs=2 * STEP_S)
+
+
+def test_high_voltages_are_multiples_of_a_unit_s_own_high_set_point():
+    """A unit scheduled at 1.064 pu is not at 1.10 of its nominal operating voltage before 1.17 pu."""
+    case = load_case("ieee39")
+    unit = int(np.argmax(case.unit_voltage_pu))
+    assert case.unit_voltage_pu[unit] > 1.06
+    for seen_pu, trips in ((1.15, False), (1.19, True)):
+        grid = start(case, only(unit_high_pu=((1.1, 1.0),)))
+        grid._unit_voltage.gain[unit] = seen_pu / grid.bus_voltage_pu[case.unit_bus[unit]]
+        grid._measure()
+        assert bool(run(grid, 2.0)) is trips
 
 
 def test_instant_over_frequency_settings_are_spread_in_case_order():
