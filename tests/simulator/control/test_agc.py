@@ -59,7 +59,8 @@ def test_no_set_point_moves_faster_than_its_unit_ramps():
 
 
 def test_what_units_cannot_follow_is_not_integrated():
-    """At capacity for ten minutes of low frequency: with frequency back, set-points leave the limit at once."""
+    """At capacity for ten minutes of low frequency: with frequency back, set-points leave it
+    at once."""
     agc = Agc(P_MAX, 400.0, 60.0)
     full = np.array([299.0, 99.5])
     for _ in range(150):
