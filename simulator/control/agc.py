@@ -33,8 +33,9 @@ class Agc:
     """Proportional-integral control of the area control error.
 
     bias_mw_per_hz: frequency bias (positive), about 1 % of peak load per 0.1 Hz (NERC BAL-003's floor).
-    ramp_mw_per_s (u,): None for no limit. by_headroom: units share in proportion to what they can still move
-    within REACH_S; else to capacity.
+    p_max_mw, p_min_mw (u,): minimum 0 where not given. ramp_mw_per_s (u,): None for no limit. by_headroom:
+    units share in proportion to what they can still move within REACH_S; else to capacity. integral_mw:
+    regulation to begin with.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Agc:
         ramp_mw_per_s: Floats | None = None,
         by_headroom: bool = True,
         integral_mw: float = 0.0,
+        p_min_mw: Floats | None = None,
     ) -> None:
         self._p_max = p_max_mw
+        self._p_min = np.zeros(len(p_max_mw)) if p_min_mw is None else p_min_mw
         self._free = np.full(len(p_max_mw), np.inf)
         self._ramp = self._free if ramp_mw_per_s is None else ramp_mw_per_s
         self._reach = np.minimum(p_max_mw, self._ramp * REACH_S)
@@ -82,7 +85,9 @@ class Agc:
             self.integral_mw = min(max(self.integral_mw, -self._limit_mw), self._limit_mw)
         regulation = self.integral_mw + PROPORTIONAL_GAIN * error_mw
         last, step = (base_mw, self._free) if last_mw is None else (last_mw, self._ramp * step_s)
-        power, missing = participate(base_mw, high, self._reach, self._by_headroom, regulation, last, step)
+        power, missing = participate(
+            base_mw, self._p_min, high, self._reach, self._by_headroom, regulation, last, step
+        )
         if missing * error_mw > 0.0 and abs(missing) > UNFOLLOWED_MW:
             self.integral_mw = before_mw
         return np.asarray(power)

@@ -47,6 +47,7 @@ class Areas:
         self._load = np.array([bus.load_mw for bus in model.buses])
         self._unit_bus = np.array([index[unit.bus] for unit in model.units], dtype=np.int64)
         self._p_max = np.array([unit.p_max_mw for unit in model.units])
+        self._p_min = np.array([unit.p_min_mw for unit in model.units])
         self._ramp = np.array([unit.ramp_mw_per_min for unit in model.units]) / 60.0
         self._start = np.array([index[b.from_bus] for b in model.branches], dtype=np.int64)
         self._end = np.array([index[b.to_bus] for b in model.branches], dtype=np.int64)
@@ -81,6 +82,7 @@ class Areas:
                 self._ramp[units],
                 self._by_headroom,
                 float(carried[units].sum()),
+                self._p_min[units],
             )
             self._zones.append(_Zone(agc, units, ties, np.where(out[ties], 1.0, -1.0)))
 

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from simulator.control.estimator_kernels import Rows, estimate_variance, linearise, normal_equations
+from simulator.control.estimator_kernels import (
+    Rows,
+    damp_swings,
+    estimate_variance,
+    linearise,
+    normal_equations,
+)
 from simulator.control.estimator_network import build_network
 from simulator.control.measurements import Measurements
 from simulator.grid.network_kernels import connected_parts
@@ -28,11 +34,15 @@ FALSE_ALARM_SHARE = 0.01
 PARAMETER_SHARE = 0.015
 LARGEST_NORMALISED = 3.0
 MAX_REMOVED = 20
-MAX_ITERATIONS = 15
+MAX_ITERATIONS = 10
+MAX_DAMPED = 30
 TOLERANCE = 1e-6
-SWING_SHARE = 0.25
+SLACK_SIGMAS = 0.1
+"""What is still open after the last iteration may move an estimate by so many of its sigmas."""
+
 PIN = 1e4
 DEAD_PU = 0.3
+ASSUMED_PU, ASSUMED_SIGMA_PU = 1.0, 0.05
 CRITICAL_SHARE = 1e-6
 
 
@@ -54,8 +64,8 @@ class Estimate(NamedTuple):
 
     @property
     def suspicious(self) -> bool:
-        """Whether the chi-square test fails."""
-        return not self.converged or self.objective > self.threshold
+        """Whether the chi-square test fails; what passes it anywhere passes it at the minimum too."""
+        return self.freedom > 0 and not self.objective <= self.threshold
 
     @property
     def score(self) -> float:
@@ -90,6 +100,7 @@ class Estimator:
         weight[: self._l][~(closed & live[self._net.start])] = 0.0
         weight[self._l : self._l + self._n][~live] = 0.0
         weight[self._l + self._n :][~live] = 0.0
+        self._assume_voltage(measured, sigma, weight, live)
         converged = self._iterate(closed, measured, weight)
         unknown = self._gain.fixed
         objective = self._objective(measured, weight)
@@ -103,6 +114,7 @@ class Estimator:
             if worst < 0:
                 break
             weight[worst] = 0.0
+            self._assume_voltage(measured, sigma, weight, live)
             bad.append(self._measurements.names[worst])
             converged = self._iterate(closed, measured, weight)
         known = live & ~unknown[: self._n] & ~unknown[self._n :]
@@ -136,31 +148,46 @@ class Estimator:
         self._islands = int(np.count_nonzero((label == np.arange(n)) & live))
         return live
 
+    def _assume_voltage(self, measured: Floats, sigma: Floats, weight: Floats, live: Flags) -> None:
+        """Where a live bus has no voltmeter to go by, take it at ASSUMED_PU: power alone says too little."""
+        first = self._l + self._n
+        blind = live & (weight[first:] == 0.0)
+        measured[first:][blind], sigma[first:][blind] = ASSUMED_PU, ASSUMED_SIGMA_PU
+        weight[first:][blind] = ASSUMED_SIGMA_PU**-2.0
+
     def _unknowns(self, live: Flags) -> int:
         return 2 * int(live.sum()) - self._islands
 
     def _iterate(self, closed: Flags, measured: Floats, weight: Floats) -> bool:
-        """Gauss-Newton from the last state, then from a flat one; whether it came to an end."""
-        for start in (self._state, self._flat):
-            state, last = start.copy(), np.zeros(2 * self._n)
-            for _ in range(MAX_ITERATIONS):
+        """Gauss-Newton from the last state, then damped from a flat one; whether it came to an end."""
+        for start, damped in ((self._state, False), (self._flat, True)):
+            state, last, relax = start.copy(), np.zeros(2 * self._n), np.ones(2 * self._n)
+            for _ in range(MAX_DAMPED if damped else MAX_ITERATIONS):
                 linearise(self._net, closed, state, self._rows)
                 normal_equations(
                     self._net, self._rows, measured, weight, self._pin, self._gain.values, self._right
                 )
                 self._gain.factorise()
                 step = self._gain.solve(self._right)
-                # Gauss-Newton swings about a strongly curved minimum; half a step ends that.
-                swings = float(step @ last) < -SWING_SHARE * float(last @ last)
-                last = 0.5 * step if swings else step
-                state += last
                 if not np.isfinite(step).all():
                     break
+                # step^T G step: the square of how many sigmas the estimate still moves.
+                moves = float(step @ self._right)
                 if np.abs(step).max() < TOLERANCE:
-                    self._state = state
-                    linearise(self._net, closed, state, self._rows)
-                    return True
+                    return self._accept(closed, state + step)
+                if damped:
+                    damp_swings(step, last, relax)
+                state += relax * step
+                last = step
+            else:
+                if moves < SLACK_SIGMAS**2:
+                    return self._accept(closed, state)
         return False
+
+    def _accept(self, closed: Flags, state: Floats) -> bool:
+        self._state = state
+        linearise(self._net, closed, state, self._rows)
+        return True
 
     def _objective(self, measured: Floats, weight: Floats) -> float:
         residual = measured - self._rows.expected

@@ -154,3 +154,17 @@ def estimate_variance(net: Network, rows: Rows, inverse: Floats) -> Floats:
                 slot += 1
         variance[branches + n + i] = inverse[net.diagonal[n + i]]
     return variance
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def damp_swings(step: Floats, last: Floats, relax: Floats) -> None:
+    """Adapt ``relax``, the share (2 n,) of each Gauss-Newton step that is taken.
+
+    About a minimum that its gain matrix underestimates the curvature of, steps change sign and hardly shrink.
+    A step that is q times the one before, of which the share w was taken, would have hit with w / (1 - q)
+    (Aitken's extrapolation, state by state); shares stay from 0.05 to 1.
+    """
+    for i in range(len(step)):
+        if last[i] != 0.0 and step[i] != 0.0:
+            ratio = min(step[i] / last[i], 0.5)
+            relax[i] = min(max(relax[i] / (1.0 - ratio), 0.05), 1.0)

@@ -59,6 +59,7 @@ def track_offset(
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def participate(
     base_mw: Floats,
+    low_mw: Floats,
     high_mw: Floats,
     reach_mw: Floats,
     by_headroom: bool,
@@ -67,13 +68,13 @@ def participate(
     step_mw: Floats,
 ) -> tuple[Floats, float]:
     """Set-points (u,): base points plus each unit's share of the regulation, at most ``step_mw`` from the
-    last ones and within 0 and ``high_mw``; and what the units that run miss of it, MW."""
+    last ones and from ``low_mw`` to ``high_mw``; and what the units that run miss of it, MW."""
     n = len(base_mw)
     weight, total = np.empty(n), 0.0
     for i in range(n):
         room = high_mw[i]
         if by_headroom:
-            room = high_mw[i] - base_mw[i] if regulation_mw > 0.0 else min(base_mw[i], high_mw[i])
+            room = high_mw[i] - base_mw[i] if regulation_mw > 0.0 else min(base_mw[i], high_mw[i]) - low_mw[i]
             room = min(max(room, 0.0), reach_mw[i])
         weight[i] = room
         total += room
@@ -82,7 +83,7 @@ def participate(
         share = weight[i] / total if total > 0.0 else 0.0
         wanted = base_mw[i] + share * regulation_mw
         given = min(max(wanted, last_mw[i] - step_mw[i]), last_mw[i] + step_mw[i])
-        power[i] = min(max(given, 0.0), high_mw[i])
+        power[i] = min(max(given, low_mw[i]), high_mw[i])
         if high_mw[i] > 0.0:
             missing += wanted - power[i]
     if total == 0.0:

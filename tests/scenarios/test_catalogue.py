@@ -32,5 +32,5 @@ def test_what_ships_is_listed():
     assert all(entry.path.is_file() for entry in SCENARIOS.values())
     assert {"load_redistribution", "level_spoofing"} <= set(attackers())
     assert {"protected_dispatch", "mass_balance_control"} <= set(PLAYBOOKS)
-    assert set(MONITORS) == {"residual"}
+    assert set(MONITORS) == {"residual", "estimator"}
     assert list(ARMS) == ["baseline", "undefended", "defended", "nuisance"]

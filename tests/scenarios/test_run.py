@@ -239,7 +239,7 @@ def test_an_arm_left_early_closes_every_role(tiny_prepared, tmp_path, monkeypatc
     monkeypatch.setattr(arm_run, "build_role", _failing_build(closed))
     with pytest.raises(BadInput):
         run_arm(ArmPlan(tiny_prepared.scenario, "undefended", None, tmp_path), EmbeddedBus(), "x")
-    assert closed == ["control", "plant"]
+    assert closed == ["control", "estimator", "plant"]
 
 
 def _failing_build(closed):

@@ -154,6 +154,10 @@ def test_another_value_is_another_digest():
         ("scenario.start='noon'", ["scenario.start", "'noon'", "ISO"]),
         ("response.playbooks=['nosuch']", ["response.playbooks", "'nosuch'", "protected_dispatch"]),
         ("detector.monitors=['nosuch']", ["detector.monitors", "'nosuch'", "residual"]),
+        ("control.estimator_period_s=61.0", ["control.estimator_period_s", "61.0", "exchange_s"]),
+        ("control.reserve_share=3.0", ["control.reserve_share", "3.0", "<= 2"]),
+        ("control.agc_areas='two'", ["control.agc_areas", "'two'", "'case'"]),
+        ("control.nosuch=1", ["nosuch"]),
         (
             "link=[{ id = 'a>b', protected = true }, { id = 'a>b', protected = false }]",
             ["link.id", "'a>b'", "once"],

@@ -47,3 +47,43 @@ def test_set_points_stay_within_capacity():
     for _ in range(500):
         power = agc.correct(np.array([299.0, 99.0]), 59.0, 4.0)
     assert (power <= P_MAX).all()
+
+
+def test_no_set_point_moves_faster_than_its_unit_ramps():
+    agc = Agc(P_MAX, 4000.0, 60.0, ramp_mw_per_s=np.array([0.5, 0.2]))
+    last = BASE
+    for _ in range(10):
+        power = agc.correct(BASE, 59.5, 4.0, last_mw=last)
+        assert (np.abs(power - last) <= np.array([2.0, 0.8]) + 1e-9).all()
+        last = power
+
+
+def test_what_units_cannot_follow_is_not_integrated():
+    """At capacity for ten minutes of low frequency: with frequency back, set-points leave it
+    at once."""
+    agc = Agc(P_MAX, 400.0, 60.0)
+    full = np.array([299.0, 99.5])
+    for _ in range(150):
+        agc.correct(full, 59.8, 4.0)
+    assert agc.integral_mw <= 2.0
+    assert (agc.correct(full, 60.1, 4.0) < full).all()
+
+
+def test_regulation_downwards_leaves_units_at_their_minimum():
+    agc = Agc(P_MAX, 400.0, 60.0, p_min_mw=np.array([150.0, 20.0]))
+    for _ in range(100):
+        power = agc.correct(BASE, 60.3, 4.0)
+    assert power[0] == 150.0
+    assert 20.0 <= power[1] < 50.0
+
+
+def test_capacity_participation_shares_by_capacity():
+    power = Agc(P_MAX, 400.0, 60.0, by_headroom=False).correct(np.array([290.0, 10.0]), 59.99, 4.0)
+    raised = power - np.array([290.0, 10.0])
+    assert raised[0] == pytest.approx(3.0 * raised[1])
+
+
+def test_a_unit_that_is_off_gets_nothing():
+    power = Agc(P_MAX, 400.0, 60.0).correct(np.array([0.0, 50.0]), 59.9, 4.0, 0.0, np.array([0.0, 100.0]))
+    assert power[0] == 0.0
+    assert power[1] > 50.0

@@ -252,6 +252,30 @@ def test_unobservable_buses_are_named(world):
     assert not found.suspicious
 
 
+def test_lost_voltmeters_and_stations_are_no_alarm(world):
+    """A bus without voltmeter is taken at 1 pu within 5 %; a silent station leaves what the others say."""
+    estimator, rng = exact(world), np.random.default_rng(8)
+    voltmeters = [i for name, i in world.tag.items() if name.endswith("voltage_pu")]
+    stations = sorted({tag.station for tag in world.model.tags})
+    settled = 0
+    for seed in range(20):
+        values = world.noisy(seed)
+        values[rng.choice(voltmeters, 5, replace=False)] = np.nan
+        found = estimator.estimate(values, world.closed)
+        assert not found.suspicious
+        if found.converged:
+            assert np.abs(found.voltage_pu - world.magnitude).max() < 0.08
+            settled += 1
+        values, silent = world.noisy(seed), set(rng.choice(stations, 5, replace=False))
+        for tag in world.model.tags:
+            if tag.station in silent:
+                values[world.tag[tag.name]] = np.nan
+        found = estimator.estimate(values, world.closed)
+        assert found.converged
+        assert not found.suspicious
+    assert settled >= 15
+
+
 def test_nothing_received_says_nothing(world):
     found = exact(world).estimate(np.full(len(world.true), np.nan), world.closed)
     assert found.freedom <= 0
