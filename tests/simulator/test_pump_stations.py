@@ -8,6 +8,7 @@ import pytest
 from simulator.plant import Plant
 from simulator.pump_stations import PumpStations
 from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
+from simulator.water.network import find_inp
 from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water
@@ -252,4 +253,18 @@ def test_a_plc_that_hears_nothing_fails_safe(tmp_path):
         running.append(bool(plant.water.link_open[plant.water.layout.pumps[0]]))
     # Last heard at 4 min, stale after 6 min; heard again at 10 min, where 120 ft are no reason to start.
     assert running == [True] * 7 + [False] * 6
+    plant.close()
+
+
+def test_a_network_whose_stations_only_measure_goes_on(tmp_path):
+    path = tmp_path / "plcs.toml"
+    path.write_text('[[plc]]\nname = "PLC2"\nlevel_m = ["2"]\n')
+    inp = tmp_path / "free.inp"
+    text = find_inp("net1").read_text()
+    inp.write_text(text[: text.index("[CONTROLS]")] + text[text.index("[RULES]") :])
+    plant = Plant(settings(str(inp), str(path)))
+    reports = [plant.advance([], 60.0 * minute) for minute in range(4)]
+    assert [report.water_reported for report in reports] == [True] * 4
+    assert plant.model.pumps == ()
+    assert "pump 9 has no control in the INP and stays on" in plant.assumptions
     plant.close()
