@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from simulator.water.layout import Floats, Layout, read_layout
 from simulator.water.project import close_project, open_project
-from simulator.water.reach import SupplyMap
+from simulator.water.suction import SupplyMap
 
 Bools = NDArray[np.bool_]
 
@@ -64,7 +64,6 @@ class Engine:
         # EPANET's memory is outside Python's: freed by close, or when the engine is collected.
         self.close = weakref.finalize(self, close_project, self._project)
         self.layout: Layout = read_layout(self._project, path)
-        self.supply = SupplyMap(self.layout)
         self._configure()
         count = max(len(self.layout.node_names), len(self.layout.link_names))
         # EPANET fills a C array; NumPy looks at the same memory, so that a bulk read copies once.
@@ -78,6 +77,7 @@ class Engine:
         self._factor = 1.0
         self._extra_m3h: dict[int, float] = {}
         self._bases: dict[int, list[float]] = {}
+        self.supply = SupplyMap(self.layout)
 
     def _configure(self) -> None:
         project = self._project
@@ -105,9 +105,8 @@ class Engine:
         en.initH(self._project, en.INITFLOW)
         wanted, self._open = self._open, self.layout.link_open.copy()
         self.set_open(wanted)
-        both_none = np.isnan(self._setting) & np.isnan(self.layout.link_setting)
-        given = ~both_none & (self._setting != self.layout.link_setting)
-        for link in np.flatnonzero(given & wanted).tolist():
+        differs = ~np.isclose(self._setting, self.layout.link_setting, rtol=0.0, atol=0.0, equal_nan=True)
+        for link in np.flatnonzero(differs & wanted).tolist():
             self._switch(link, True)
 
     def set_demand(self, factor: float) -> None:
@@ -154,6 +153,12 @@ class Engine:
             self._switch(link, bool(link_open[link]))
         self._open[:] = link_open
 
+    def set_setting(self, link: int, setting: float) -> None:
+        """Speed of a pump or setting of a valve, in EPANET's meaning, while it is open; NaN for none."""
+        self._setting[link] = setting
+        if self._open[link]:
+            self._switch(link, True)
+
     def _switch(self, link: int, is_open: bool) -> None:
         setting = float(self._setting[link])
         if is_open and not math.isnan(setting):
@@ -161,12 +166,6 @@ class Engine:
             en.setlinkvalue(self._project, link + 1, en.SETTING, setting)
         else:
             en.setlinkvalue(self._project, link + 1, en.STATUS, float(is_open))
-
-    def set_setting(self, link: int, setting: float) -> None:
-        """Speed of a pump or setting of a valve, in EPANET's meaning, while it is open; NaN for none."""
-        self._setting[link] = setting
-        if self._open[link]:
-            self._switch(link, True)
 
     def solve(self, inp_time_s: float, tank_level_m: Floats) -> Solution:
         """Steady state at ``inp_time_s`` seconds of the INP's patterns with (tanks,) levels from the bottom.

@@ -7,9 +7,9 @@ import pytest
 
 from simulator.water.engine import Engine
 from simulator.water.network import CATALOGUE, find_inp
-from simulator.water.reach import SupplyMap
+from simulator.water.suction import SupplyMap
 from simulator.water.water import Water
-from tests.reference.reachable import reachable
+from tests.reference.supplied import supplied
 
 INP = """[JUNCTIONS]
  A 0 10
@@ -62,7 +62,7 @@ def test_who_starves_is_who_no_source_reaches(name):
         link_open = draw.random(len(layout.link_names)) < 0.97
         dry = draw.random(len(layout.tanks)) < 0.5
         sources = {*layout.reservoirs.tolist(), *layout.tank_nodes[~dry].tolist()}
-        wet = reachable(layout, sources, link_open)
+        wet = supplied(layout, sources, link_open)
         expected = [bool(link_open[p]) and int(layout.link_from[p]) not in wet for p in layout.pumps]
         starved = supply.starved(link_open, dry)
         assert starved[layout.pumps].tolist() == expected
