@@ -84,6 +84,11 @@ class Water(Readings):
         """Free EPANET's memory; safe to call twice."""
         self._engine.close()
 
+    @property
+    def link_open(self) -> Bools:
+        """(links,) what is ordered open and, if a pump, supplied."""
+        return self._link_open()
+
     # Inputs
 
     def set_pump(self, index: int, on: bool) -> None:
@@ -104,11 +109,6 @@ class Water(Readings):
             self._setting[link] = setting
             self._engine.set_setting(link, setting)
             self._stale = True
-
-    @property
-    def link_open(self) -> Bools:
-        """(links,) what is ordered open and, if a pump, supplied."""
-        return self._link_open()
 
     def _order(self, link: int, is_open: bool) -> None:
         if bool(self._ordered[link]) != is_open:

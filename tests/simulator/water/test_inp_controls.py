@@ -10,10 +10,10 @@ import pytest
 from simulator.water.controls import read_controls
 from simulator.water.network import find_inp
 from simulator.water.plc import PumpController
+from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water
 from tests.data import shared_data
 from tests.reference import epanet_controls
-from tests.simulator.water.driving import drive_on_signals
 
 SCAN_S = 60
 LATE_S = SCAN_S + 1  # EPANET acts up to a second of flow before a level is reached
@@ -124,6 +124,21 @@ RULE START
 IF NODE 22 PRESSURE BELOW 109
 THEN PUMP 9 STATUS IS OPEN
 """
+
+
+def drive_on_signals(water, controller, controls, hours, first):
+    """Scan once a minute on all that the controls ask for; yields the minute, what is on, and settings.
+
+    first: minute of the first scan.
+    """
+    signals = TrueSignals(controls.signals, water)
+    for minute in range(round(hours * 60)):
+        if minute >= first:
+            controller.step(60.0 * minute, signals.read())
+            controller.apply(water)
+        yield minute, controller.on.copy(), list(controller.setting)
+        water.advance(60.0 * minute + 60.0)
+
 
 VARIANTS = {
     "pressure rules": {"rules": PRESSURE_RULES},
