@@ -268,3 +268,21 @@ def test_a_network_whose_stations_only_measure_goes_on(tmp_path):
     assert plant.model.pumps == ()
     assert "pump 9 has no control in the INP and stays on" in plant.assumptions
     plant.close()
+
+
+def test_the_default_graph_names_everything_as_ever():
+    water = Water("net3")
+    control = water_control(WaterSettings(network="net3"), water.layout, frozenset())
+    model = add_water(EMPTY, water.layout, control)
+    tanks, pumps = ("1", "2", "3"), ("10", "335")
+    per_tank = [tag for tank in tanks for tag in (f"RTU-{tank}/level_m", f"FM-{tank}/inflow_m3h")]
+    per_pump = [tag for pump in pumps for tag in (f"PLC/{pump}_flow_m3h", f"PLC/{pump}_running")]
+    assert [tag.name for tag in model.tags] == per_tank + per_pump
+    reports = [f"{kind}-{tank}>SCADA" for tank in tanks for kind in ("RTU", "FM")]
+    reads = [f"RTU-{tank}>PLC" for tank in tanks]
+    assert [link.id for link in model.links] == [*reports, *reads, "PLC>SCADA", "SCADA>PLC"]
+    assert [(entry.link, entry.tag) for entry in model.link_tags] == [
+        *zip(reads, per_tank[::2], strict=True),
+        *(("SCADA>PLC", link) for link in (*pumps, "330")),
+    ]
+    assert [tag.name for tag in model.tags if tag.protected] == per_tank[1::2]
