@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta
@@ -79,6 +79,17 @@ class _Plc(_Table, frozen=True):
 
 class _File(_Table, frozen=True):
     plc: Annotated[tuple[_Plc, ...], Meta(min_length=1)]
+
+
+_ALLOWED = {
+    "name": "a text without / and >",
+    "link": "for a read SRC>DST, else the name of a link",
+    "on_stale": ", ".join(get_args(OnStale)),
+    "cycle_s": "a number of seconds above 0",
+    "stale_s": "a number of seconds above 0",
+    "on_at": "times of the day such as 05:30",
+    "off_at": "times of the day such as 05:30",
+}
 
 
 def find_plcs(name_or_path: str) -> Path:
@@ -180,7 +191,8 @@ def _explained(error: msgspec.ValidationError, document: Any, path: Path) -> Bad
     missing = re.search(r"missing required field `(.*)`", text)
     if missing:
         return BadInput(f"{path}: {field or 'file'}", sorted(value), f"a table with {missing.group(1)}")
-    return BadInput(f"{path}: {field}", value, text[:1].lower() + text[1:])
+    last = [name for name in re.findall(r"[^.\[\]]+", field) if not name.isdecimal()][-1]
+    return BadInput(f"{path}: {field}", value, _ALLOWED.get(last, text.removeprefix("Expected ")))
 
 
 def _fields_at(field: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 from simulator.plant import Plant
 from simulator.pump_stations import PumpStations
 from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
+from simulator.water.network import find_inp
 from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water
@@ -253,3 +254,35 @@ def test_a_plc_that_hears_nothing_fails_safe(tmp_path):
     # Last heard at 4 min, stale after 6 min; heard again at 10 min, where 120 ft are no reason to start.
     assert running == [True] * 7 + [False] * 6
     plant.close()
+
+
+def test_a_network_whose_stations_only_measure_goes_on(tmp_path):
+    path = tmp_path / "plcs.toml"
+    path.write_text('[[plc]]\nname = "PLC2"\nlevel_m = ["2"]\n')
+    inp = tmp_path / "free.inp"
+    text = find_inp("net1").read_text()
+    inp.write_text(text[: text.index("[CONTROLS]")] + text[text.index("[RULES]") :])
+    plant = Plant(settings(str(inp), str(path)))
+    reports = [plant.advance([], 60.0 * minute) for minute in range(4)]
+    assert [report.water_reported for report in reports] == [True] * 4
+    assert plant.model.pumps == ()
+    assert "pump 9 has no control in the INP and stays on" in plant.assumptions
+    plant.close()
+
+
+def test_the_default_graph_names_everything_as_ever():
+    water = Water("net3")
+    control = water_control(WaterSettings(network="net3"), water.layout, frozenset())
+    model = add_water(EMPTY, water.layout, control)
+    tanks, pumps = ("1", "2", "3"), ("10", "335")
+    per_tank = [tag for tank in tanks for tag in (f"RTU-{tank}/level_m", f"FM-{tank}/inflow_m3h")]
+    per_pump = [tag for pump in pumps for tag in (f"PLC/{pump}_flow_m3h", f"PLC/{pump}_running")]
+    assert [tag.name for tag in model.tags] == per_tank + per_pump
+    reports = [f"{kind}-{tank}>SCADA" for tank in tanks for kind in ("RTU", "FM")]
+    reads = [f"RTU-{tank}>PLC" for tank in tanks]
+    assert [link.id for link in model.links] == [*reports, *reads, "PLC>SCADA", "SCADA>PLC"]
+    assert [(entry.link, entry.tag) for entry in model.link_tags] == [
+        *zip(reads, per_tank[::2], strict=True),
+        *(("SCADA>PLC", link) for link in (*pumps, "330")),
+    ]
+    assert [tag.name for tag in model.tags if tag.protected] == per_tank[1::2]

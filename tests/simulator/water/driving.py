@@ -1,13 +1,10 @@
 """A day of a network under its PLCs, for tests."""
 
-from collections.abc import Callable, Iterator
-
-import numpy as np
+from collections.abc import Callable
 
 from simulator.water.constituents import QualityPlan
-from simulator.water.controls import Controls, read_controls
+from simulator.water.controls import read_controls
 from simulator.water.plc import PumpController
-from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water, WaterEvent
 
 
@@ -26,22 +23,6 @@ def drive(
         each_minute(t_s)
         events += water.advance(t_s + 60.0)
     return events
-
-
-def drive_on_signals(
-    water: Water, controller: PumpController, controls: Controls, hours: float, first: int = 0
-) -> Iterator[tuple[int, np.ndarray, list[float | None]]]:
-    """As ``drive``, on all that the controls ask for; yields the minute, what is on, and settings.
-
-    first: minute of the first scan.
-    """
-    signals = TrueSignals(controls.signals, water)
-    for minute in range(round(hours * 60)):
-        if minute >= first:
-            controller.step(60.0 * minute, signals.read())
-            controller.apply(water)
-        yield minute, controller.on.copy(), list(controller.setting)
-        water.advance(60.0 * minute + 60.0)
 
 
 def controlled(

@@ -10,10 +10,10 @@ import pytest
 from simulator.water.controls import read_controls
 from simulator.water.network import find_inp
 from simulator.water.plc import PumpController
+from simulator.water.true_signals import TrueSignals
 from simulator.water.water import Water
 from tests.data import shared_data
 from tests.reference import epanet_controls
-from tests.simulator.water.driving import drive_on_signals
 
 SCAN_S = 60
 LATE_S = SCAN_S + 1  # EPANET acts up to a second of flow before a level is reached
@@ -38,16 +38,21 @@ def network(name: str) -> Path:
             return find_inp(name)
 
 
-def levels_without_switching(scans, before, t_s):
-    """Levels at ``t_s`` had EPANET not switched since the last scan: what a PLC sees that switches itself."""
-    event = before[t_s]
-    if event % SCAN_S == 0:
-        return scans[t_s].level_m
-    while before[event] % SCAN_S:
-        event = before[event]
-    last = before[event]
-    rate = (scans[event].level_m - scans[last].level_m) / (event - last)
-    return scans[event].level_m + rate * (t_s - event)
+def levels_without_switching(scans, before, switched, t_s):
+    """Levels at ``t_s`` had EPANET not switched since the last scan: what a PLC sees that switches itself.
+
+    One array for each of EPANET's own times in between, from there on at the rate until then. switched: times
+    at which EPANET did; at a scan itself it may, a second short of the level.
+    """
+    event, found = before[t_s], []
+    while event % SCAN_S or event in switched:
+        last = before[event]
+        rate = (scans[event].level_m - scans[last].level_m) / (event - last)
+        found.insert(0, scans[event].level_m + rate * (t_s - event))
+        if event % SCAN_S == 0:
+            break
+        event = last
+    return found or [scans[t_s].level_m]
 
 
 @pytest.mark.parametrize(
@@ -64,10 +69,12 @@ def test_on_epanets_levels_our_plcs_order_what_epanet_does_within_one_scan(name,
     before = {t: last for last, t in itertools.pairwise(times.tolist())}
     # EPANET looks at [RULES] for the first time after its first step, at [CONTROLS] before it.
     first = 0 if all(action.simple for action in controls.actions) else 1
+    switched = set(times[1:][(theirs[1:] != theirs[:-1]).any(axis=1)].tolist()) if first == 0 else set()
     for minute in range(first, hours * 60 + 1):
         t_s = SCAN_S * minute
-        levels = levels_without_switching(scans, before, t_s) if minute else scans[0].level_m
-        ours = controller.step(t_s, levels)
+        views = levels_without_switching(scans, before, switched, t_s) if minute else [scans[0].level_m]
+        for levels in views:
+            ours = controller.step(t_s, levels)
         near = theirs[(times >= t_s - LATE_S) & (times <= t_s + (LATE_S if first else 0))]
         agrees = (near == ours).any(axis=0)
         assert agrees.all(), (t_s, [n for n, ok in zip(controller.names, agrees, strict=True) if not ok])
@@ -117,6 +124,21 @@ RULE START
 IF NODE 22 PRESSURE BELOW 109
 THEN PUMP 9 STATUS IS OPEN
 """
+
+
+def drive_on_signals(water, controller, controls, hours, first):
+    """Scan once a minute on all that the controls ask for; yields the minute, what is on, and settings.
+
+    first: minute of the first scan.
+    """
+    signals = TrueSignals(controls.signals, water)
+    for minute in range(round(hours * 60)):
+        if minute >= first:
+            controller.step(60.0 * minute, signals.read())
+            controller.apply(water)
+        yield minute, controller.on.copy(), list(controller.setting)
+        water.advance(60.0 * minute + 60.0)
+
 
 VARIANTS = {
     "pressure rules": {"rules": PRESSURE_RULES},

@@ -1,7 +1,7 @@
 """Where water can get to, by repeated sweeps over all links until nothing changes."""
 
 
-def reachable(layout, sources: set[int], link_open) -> set[int]:
+def supplied(layout, sources: set[int], link_open) -> set[int]:
     """Nodes that ``sources`` reach along open links; pumps and check valves lead one way."""
     wet, before = set(sources), -1
     one_way = {*layout.pumps.tolist(), *layout.check_valves}

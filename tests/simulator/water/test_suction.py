@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from simulator.water.engine import Engine
-from simulator.water.network import CATALOGUE, find_inp
+from simulator.water.network import find_inp
 from simulator.water.suction import SupplyMap
 from simulator.water.water import Water
-from tests.reference.reachable import reachable
+from tests.reference.supplied import supplied
 
 INP = """[JUNCTIONS]
  A 0 10
@@ -52,7 +52,7 @@ def test_a_pump_behind_a_closed_valve_stands_until_it_opens(tmp_path):
     assert water.pump_flow_m3h[0] > 1.0
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", ["micropolis", "net1", "net3"])
 def test_who_starves_is_who_no_source_reaches(name):
     # Pumps of these networks stand at a reservoir: without the reservoirs some of them starve.
     layout = dataclasses.replace(Engine(find_inp(name)).layout, reservoirs=np.array([], dtype=np.int64))
@@ -62,7 +62,7 @@ def test_who_starves_is_who_no_source_reaches(name):
         link_open = draw.random(len(layout.link_names)) < 0.97
         dry = draw.random(len(layout.tanks)) < 0.5
         sources = {*layout.reservoirs.tolist(), *layout.tank_nodes[~dry].tolist()}
-        wet = reachable(layout, sources, link_open)
+        wet = supplied(layout, sources, link_open)
         expected = [bool(link_open[p]) and int(layout.link_from[p]) not in wet for p in layout.pumps]
         starved = supply.starved(link_open, dry)
         assert starved[layout.pumps].tolist() == expected
