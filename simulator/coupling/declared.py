@@ -18,6 +18,8 @@ from simulator.water.water import Water
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
 
+COLD_FUELS = ("wind", "solar", "hydro")
+
 
 class DeclaredSupply(NamedTuple):
     """A supply and the names it resolves to. load: position of the load whose feeder it is."""
@@ -107,6 +109,9 @@ def declared_coolings(settings: PlantSettings, case: GridCase, water: Water) -> 
             )
         if case.unit_p_max_mw[case.unit_index(entry.unit)] <= 0.0:
             raise BadInput(f"{where}.{unit}", entry.unit, "a unit with capacity, no condenser")
+        fuel = case.unit_fuel[case.unit_index(entry.unit)]
+        if fuel in COLD_FUELS:
+            raise BadInput(f"{where}.{unit}", entry.unit, f"a thermal unit; {fuel} needs no cooling water")
         if names.count(entry.unit) > 1:
             raise BadInput(f"{where}.{unit}", entry.unit, "each unit once")
         if entry.node not in junctions:

@@ -190,7 +190,7 @@ class Grid(SolvedGrid):
         if not self._started:
             self._start()
         if self.t_s < until_s:
-            self.lowest_voltage_pu = self.bus_voltage_pu
+            np.copyto(self.lowest_voltage_pu, self.bus_voltage_pu)
         while self.t_s < until_s:
             self._run_to_next(until_s)
         return self._log.take()

@@ -105,6 +105,12 @@ def test_a_cooling_that_cannot_be_is_named(net3, entries, water, named):
         coolings(net3, *entries, **water)
 
 
+def test_water_power_needs_no_cooling_water(net3):
+    own = CoolingSettings(unit="G22.1", node="15")
+    with pytest.raises(BadInput, match="hydro needs no cooling water"):
+        declared_coolings(settings(coolings=(own,)), load_case("rts24"), net3)
+
+
 def test_stations_hang_where_they_stand_unless_declared_otherwise(model):
     of = supplies(SupplySettings(bus="9", pumps=("335",), stations=("RTU-1",)), bus="4")
     found = {

@@ -92,7 +92,7 @@ def test_the_lowest_voltage_of_an_advance_is_that_of_any_power_flow_in_it():
     grid.close_branch(grid._case.branch_index("9-14"))
     seen.clear()
     seen.append(grid.bus_voltage_pu.copy())
-    grid.set_demand(grid.load_demand_mw * 1.1, grid._demand_mvar * 1.1)
+    grid.set_demand(grid._case.load_mw * 1.1, grid._case.load_mvar * 1.1)
     grid.advance(8.0)
     assert len(seen) > 3
     np.testing.assert_array_equal(grid.lowest_voltage_pu, np.min(seen, axis=0))
