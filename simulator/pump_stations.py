@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.water.controls import Controls
 from simulator.water.plc import FailSafe, PumpController
-from simulator.water.plc_graph import Plc, PlcGraph, schedule_actions
+from simulator.water.plc_graph import WATER_REPORT_S, Plc, PlcGraph, schedule_actions
 from simulator.water.water import Water
 from streams.links import LinkTable
 from streams.plant_model import PlantModel
@@ -91,7 +91,8 @@ class PumpStations:
         active = [plc for plc in graph.plcs if plc.drives or plc.reads]
         self._stations = [PumpStation(plc, graph, model, controls, start_clock_s) for plc in active]
         self._of = {name: s.controller for s in self._stations for name in s.controller.names}
-        self.period_s = math.gcd(*(round(1000.0 * s.cycle_s) for s in self._stations)) / 1000.0
+        cycles_s = (WATER_REPORT_S, *(s.cycle_s for s in self._stations))
+        self.period_s = math.gcd(*(round(1000.0 * cycle_s) for cycle_s in cycles_s)) / 1000.0
         own = [path for station in self._stations for path in station.paths if path.own]
         self._own_rows = np.array([row for path in own for row in path.rows], dtype=np.intp)
         self._own_slots = np.array([slot for path in own for slot in path.slots], dtype=np.intp)
