@@ -90,7 +90,9 @@ def test_with_backup_the_chain_ends_where_it_began(stories):
         assert not story.all(kind)
     assert [event.element for event in story.all("generator_trip")] == ["G23.3"]
     assert story.figures["water_not_delivered_m3"] == story.figures["plant_derated_mwh"] == 0.0
-    assert story.figures["energy_not_served_mwh"] < 0.2 * bare.figures["energy_not_served_mwh"]
+    # How far the bare region falls after its second unit is the grid's affair: by far further than this.
+    assert story.figures["energy_not_served_mwh"] < 0.5 * bare.figures["energy_not_served_mwh"]
+    assert story.figures["peak_load_shed_mw"] < 0.25 * bare.figures["peak_load_shed_mw"]
     last_shed_s = max(event.t_s for event in story.all("load_shed"))
     assert last_shed_s < FIRST_LOSS_S + 60.0
 
