@@ -39,7 +39,7 @@ class ReceivedState:
             return set()
         stations = tuple([message.producer for message in heard])
         slots, packer = self._joined_of(stations)
-        # One copy for all stations: a thousand small ones a second would cost more than the power flow. Of two
+        # One copy for all stations: a thousand small ones would cost more than the power flow. Of two
         # reports of one station the later counts.
         packed = packer.pack(*itertools.chain.from_iterable([message.values for message in heard]))
         fresh = np.frombuffer(packed)
