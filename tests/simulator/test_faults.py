@@ -98,6 +98,19 @@ def test_a_line_that_was_open_stays_open_after_repair(run):
     assert told(events, "fault_in", "fault_out") == [(8.0, "fault_in", "3-4"), (24.0, "fault_out", "3-4")]
 
 
+RADIAL = "19-20"  # behind it hang bus 20, its load and G34
+
+
+@pytest.mark.parametrize(("end_s", "closes"), [(9.0, True), (100.0, False)])
+def test_a_mended_line_is_closed_on_to_a_dead_part_by_recloser_or_operator_only(run, end_s, closes):
+    twin, _, events = run(
+        120.0, fault("unit", "G34", 4.0), fault("line", RADIAL, 8.0, end_s), fault("line", RADIAL, 8.0, 8.5)
+    )
+    assert twin.grid.branch_closed[twin._case.branch_index(RADIAL)] == closes
+    refused = [(e.t_s, e.element, e.cause) for e in events if e.kind == "switch_refused"]
+    assert refused == ([] if closes else [(100.0, RADIAL, "dead end, left to operators")])
+
+
 def test_a_unit_trips_and_waits_for_the_operator(run):
     twin, _, events = run(60.0, fault("unit", "G32", 10.0, 50.0))
     unit = twin._case.unit_index("G32")
