@@ -130,7 +130,8 @@ class Plant:
         tag_names = tuple(tag.name for tag in tags)
         self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
         self._switching = Switching(case, self.grid, self.faults)
-        self._slow = np.array([tag.name in control.graph.tags for tag in tags])
+        self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
+        self._slow_slots = np.flatnonzero(~self._fast)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
@@ -198,17 +199,18 @@ class Plant:
             row = self._command_row.get((setpoint.link, tag))
             if row is not None:
                 self._link_sent[row], self._link_values[row] = setpoint.value, value
-            if setpoint.quantity in SWITCHING:
+            if setpoint.quantity == "power_mw":
+                if setpoint.element in self._unit_position:
+                    power[self._unit_position[setpoint.element]] = value
+            elif setpoint.quantity in SWITCHING:
                 refusal = self._switching.carry_out(setpoint, value)
                 if refusal:
                     unit = setpoint.quantity
                     self._events.append(
                         PlantEvent(now, "switch_refused", setpoint.element, refusal, value, unit)
                     )
-            elif setpoint.quantity != "power_mw":
+            else:
                 self._pumps.command(setpoint.element, setpoint.quantity, value)
-            elif setpoint.element in self._unit_position:
-                power[self._unit_position[setpoint.element]] = value
         self.grid.set_setpoints(power)
 
     # Processes
@@ -239,8 +241,9 @@ class Plant:
         step = round(self._env.now / self.settings.scan_s)
         self._water_true = self._water_signals.read()
         true = self._pool()[self._source]
-        self._true[self._slow] = true[self._slow]
-        self._measured[self._slow] = self._instruments.measure(true, step)[self._slow]
+        slow = self._slow_slots
+        self._true[slow] = true[slow]
+        self._measured[slow] = self._instruments.measure(true, step)[slow]
         self._blind()
         self._pumps.control(
             self._env.now, self._measured, self._link_sent, self._link_values, self.coupling.works
@@ -250,14 +253,17 @@ class Plant:
         """Sample the grid's instruments; taps act on the way to SCADA."""
         now = self._env.now
         true = self._pool()[self._source]
-        fast = ~self._slow
-        self._true[fast] = true[fast]
-        self._measured[fast] = self._instruments.measure(true, scan)[fast]
+        measured = self._instruments.measure(true, scan)
+        # Stations of the water side report less often: between two reports their last values stand.
+        true[self._slow_slots] = self._true[self._slow_slots]
+        measured[self._slow_slots] = self._measured[self._slow_slots]
+        self._true, self._measured = true, measured
         self._blind()
         self._sent = self._pumps.reported(self._measured, self._link_values)
-        received = self.links.apply(now, self._sent, None if self._water_due else fast)
-        keep = self._slow if not self._water_due else np.zeros_like(self._slow)
-        self._received = np.where(keep, self._received, received)
+        received = self.links.apply(now, self._sent, None if self._water_due else self._fast).copy()
+        if not self._water_due:
+            received[self._slow_slots] = self._received[self._slow_slots]
+        self._received = received
         for change in self.links.take_transitions():
             self._events.append(
                 PlantEvent(change.t_s, change.kind, change.link, change.operation, float(change.tags), "tags")

@@ -1,9 +1,10 @@
-"""Plant and control centre in one loop without a bus: messages stay objects, nothing is encoded."""
+"""Plant, estimator and control centre in one loop without a bus: messages stay objects, nothing is encoded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from simulator.control.estimator_role import EstimatorRole
 from simulator.control.role import ControlRole
 from simulator.plant_role import PlantRole
 from simulator.settings import PlantSettings
@@ -12,11 +13,12 @@ from streams.messages import AnyMessage
 
 
 class DirectLoop:
-    """Exchanges of plant and control centre, in the order of lockstep."""
+    """Exchanges in the order of lockstep."""
 
     def __init__(self, settings: PlantSettings) -> None:
         self.plant_role = PlantRole(settings)
-        self._control = ControlRole()
+        self._control = ControlRole(settings.control)
+        self._estimator = EstimatorRole(settings.control.estimator_period_s)
         self._exchange_s = settings.exchange_s
         self._commands: Sequence[AnyMessage] = ()
         self._k = 0
@@ -25,11 +27,10 @@ class DirectLoop:
         """That many exchanges more; ``after`` is called at the end of each."""
         for k in range(self._k, self._k + exchanges):
             t_s = k * self._exchange_s
-            sent = self.plant_role.step(k, t_s, {topics.COMMANDS: self._commands})
-            inbox = {
-                topic: [out.message for out in sent if out.topic == topic]
-                for topic in (topics.MODEL, topics.TELEMETRY)
-            }
+            inbox: dict[str, list[AnyMessage]] = {topics.MODEL: [], topics.TELEMETRY: [], topics.TRUTH: []}
+            for out in self.plant_role.step(k, t_s, {topics.COMMANDS: self._commands}):
+                inbox.setdefault(out.topic, []).append(out.message)
+            self._estimator.step(k, t_s, inbox)
             self._commands = [out.message for out in self._control.step(k, t_s, inbox)]
             if after is not None:
                 after()
@@ -38,4 +39,5 @@ class DirectLoop:
     def close(self) -> None:
         """Free the solvers."""
         self.plant_role.close()
+        self._estimator.close()
         self._control.close()

@@ -32,18 +32,18 @@ class ReceivedState:
 
     def update(self, messages: Iterable[AnyMessage]) -> set[str]:
         """Take in telemetry; returns the stations that reported."""
-        heard: dict[str, list[float]] = {}
-        for message in messages:
-            if isinstance(message, Telemetry) and message.producer in self._station_slots:
-                heard[message.producer] = message.values
+        known = self._station_slots
+        heard = [m for m in messages if type(m) is Telemetry and m.producer in known]
         if not heard:
             return set()
+        stations = tuple([message.producer for message in heard])
         # One copy for all stations: a thousand small ones a second would cost more than the power flow.
-        fresh = np.fromiter(itertools.chain.from_iterable(heard.values()), np.float64)
-        slots = self._slots_of(tuple(heard))
+        # Of two reports of one station the later counts.
+        fresh = np.array(list(itertools.chain.from_iterable([message.values for message in heard])))
+        slots = self._slots_of(stations)
         missing = np.isnan(fresh)
         self.values[slots] = np.where(missing, self.values[slots], fresh) if missing.any() else fresh
-        return set(heard)
+        return set(stations)
 
     def _slots_of(self, stations: tuple[str, ...]) -> Slots:
         if stations not in self._joined:

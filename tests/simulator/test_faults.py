@@ -16,6 +16,7 @@ from simulator.settings import (
     Storm,
     WaterSettings,
 )
+from simulator.water.constituents import QualityPlan
 from simulator.water.water import Water
 from streams.errors import BadInput
 
@@ -242,7 +243,8 @@ class Recorder:
         return lambda *arguments: self.calls.append((name, *arguments))
 
 
-def test_every_kind_is_carried_out_and_mended_in_time(water):
+def test_every_kind_is_carried_out_and_mended_in_time():
+    water = Water("net1", quality=QualityPlan("contaminant"))
     noted = Recorder()
     faults = [
         Fault(5.0, "valve_stuck", "10", 9.0, 0.0, "declared"),
@@ -252,7 +254,9 @@ def test_every_kind_is_carried_out_and_mended_in_time(water):
     ]
     events = []
     env = simpy.Environment()
-    env.process(Faults(faults, CASE, water, ("t",)).process(env, Targets(noted, noted, noted), events.extend))
+    scheduler = Faults(faults, CASE, water, ("t",))
+    water.close()
+    env.process(scheduler.process(env, Targets(noted, noted, noted), events.extend))
     env.run(20.0)
     assert noted.calls == [
         ("advance", 5.0),
@@ -314,3 +318,8 @@ def test_faults_that_cannot_be(water, kind, element, start_s, end_s, size, where
         Faults([sound, wrong], CASE, water, ("t",))
     assert f"fault[1].{where}" in str(refused.value)
     assert part in str(refused.value)
+
+
+def test_contamination_needs_water_that_carries_it(water):
+    with pytest.raises(BadInput, match="contamination"):
+        Faults([Fault(5.5, "contamination", "22", 8.0, 30.0, "declared")], CASE, water, ("t",))

@@ -29,8 +29,8 @@ def steady(folder, head_m=30.0, **changes):
     own = {"water": WaterSettings(network=town, replication=REPLICATION)} | changes
     with running(**own) as driver:
         nominal = driver.plant._case.load_mw.copy(), driver.plant._case.load_mvar.copy()
-        driver.plant._electric.at = lambda scan: nominal
-        driver.plant._water_demand.at = lambda step: 1.0
+        driver.plant._nature.electric.at = lambda scan: nominal
+        driver.plant._nature.water.at = lambda step: 1.0
         driver.checks.append(Balances(driver.plant))
         yield driver
 
@@ -113,7 +113,7 @@ def min_frequency_hz(folder):
         grid, case = driver.plant.grid, driver.plant._case
         start_hz, losses_mw = float(grid.bus_frequency_hz[0]), grid.losses_mw
         demand_mw, demand_mvar = case.load_mw.copy(), case.load_mvar.copy()
-        driver.plant._electric.at = lambda scan: (demand_mw, demand_mvar)
+        driver.plant._nature.electric.at = lambda scan: (demand_mw, demand_mvar)
         for _ in range(120):
             demand_mw[grid._load_of_bus["3"]] += 0.125
             driver.scan()

@@ -88,7 +88,7 @@ def replay(network, hours, attack=None, link="", tag=""):
     sent, values = np.full(len(model.link_tags), np.nan), np.full(len(model.link_tags), np.nan)
     events, highest_m = [], 0.0
     for minute in range(round(hours * 60)):
-        stations.control(60.0 * minute, signals.read(), sent, values)
+        stations.control(60.0 * minute, signals.read(), sent, values, lambda station: True)
         events += water.advance(60.0 * minute + 60.0)
         highest_m = max(highest_m, float(water.tank_level_m[0]))
     return events, highest_m

@@ -3,10 +3,12 @@ import math
 import numpy as np
 import pytest
 
+from simulator.faults import Faults
 from simulator.grid.case import initial_dispatch, load_case
 from simulator.grid.grid import Grid
 from simulator.settings import ControlSettings, TapBudget
 from simulator.switching import Switching
+from simulator.water.water import Water
 from streams.messages import Command, Setpoint, Tap
 from tests.simulator.control.closed_loop import Loop
 
@@ -18,7 +20,9 @@ def grid():
     grid = Grid(case, initial_dispatch(case, load))
     grid.set_demand(load, 0.7 * case.load_mvar)
     grid.advance(0.0)
-    return grid, case, Switching(case, grid)
+    water = Water("net1")
+    yield grid, case, Switching(case, grid, Faults((), case, water, ()))
+    water.close()
 
 
 def order(element, quantity, value):

@@ -170,15 +170,18 @@ def test_connected_demand_equals_the_oracle(seed):
         rng.uniform(-9.0, 30.0, d),
         rng.integers(0, 21, d) / 20.0,
     )
-    hz, served, total = np.array([60.0, 59.2, 61.0]), np.ones(d), np.ones(3)
+    drawn = rng.uniform(0.0, 4.0, d)
+    hz, served, total, single = np.array([60.0, 59.2, 61.0]), np.ones(d), np.ones(3), np.ones(3)
     given_mw, given_mvar = np.ones(d, dtype=np.float32), np.ones(d, dtype=np.float32)
-    connected_demand(demand, reactive, share, bus, island, hz, 60.0, 1.5, served, given_mw, given_mvar, total)
+    loads = (demand, reactive, share, drawn, bus, island)
+    connected_demand(*loads, hz, 60.0, 1.5, served, given_mw, given_mvar, total, single)
     for i in range(d):
         k = island[bus[i]]
         alive = k >= 0
         response = 1.0 + 1.5 * (hz[k] - 60.0) / 60.0
-        assert served[i] == pytest.approx(demand[i] * share[i] * response if alive else 0.0)
+        assert served[i] == pytest.approx(demand[i] * share[i] * response + drawn[i] if alive else 0.0)
         assert given_mw[i] == np.float32(served[i])
         assert given_mvar[i] == np.float32(reactive[i] * share[i] if alive else 0.0)
     for k in range(3):
+        assert single[k] == pytest.approx(sum(drawn[i] for i in range(d) if island[bus[i]] == k))
         assert total[k] == pytest.approx(sum(demand[i] * share[i] for i in range(d) if island[bus[i]] == k))
