@@ -141,6 +141,7 @@ class Plant:
         self._true = np.full(len(tags), np.nan)
         self._source = self._sources()
         self._events: list[PlantEvent] = []
+        self._note(self._first_events)
         self._water_due = False
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
@@ -277,7 +278,10 @@ class Plant:
             self._measured[self.coupling.blind_tags] = np.nan
 
     def _start_grid(self, protection: ProtectionSettings) -> Grid:
-        """Grid at t = 0: the operator's schedule, demand of nature's first step."""
+        """Grid at t = 0: the operator's schedule, demand of nature's first step.
+
+        Should that have no solution, what was shed or lost at once is told with the first report.
+        """
         power = np.zeros(len(self._case.unit_name))
         for unit in self.model.units:
             power[self._unit_position[unit.name]] = unit.scheduled_mw
@@ -287,7 +291,7 @@ class Plant:
             grid.open_branch(self._case.branch_index(branch), "out of service")
         grid.set_demand(*self._nature.electric.at(0))
         self._nature.blow(grid, 0)
-        grid.advance(0.0)
+        self._first_events = [event for event in grid.advance(0.0) if event.kind != "switch"]
         return grid
 
     def _note(self, events: Sequence[tuple[float, str, str, str, float, str]]) -> None:

@@ -132,6 +132,18 @@ def test_a_pump_fails_and_runs_again(run):
     assert flow[round(540 / SCAN_S)] > 100.0
 
 
+def test_what_a_fault_does_to_water_is_told_at_once(run):
+    _, reports, _ = run(60.0, fault("valve_stuck", "10", 21.0), fault("burst", "22", 22.0, 30.0, 20.0))
+    told_late = [e for k, r in enumerate(reports) for e in r.events if e.t_s <= (k - 1) * SCAN_S]
+    assert told_late == []
+    assert told(reports[6].events, "fault_in", "stuck", "burst") == [
+        (21.0, "fault_in", "10"),
+        (21.0, "stuck", "10"),
+        (22.0, "fault_in", "22"),
+        (22.0, "burst", "22"),
+    ]
+
+
 def test_a_burst_takes_water_that_nobody_gets(run):
     size = 20.0
     twin, _, _ = run(900.0, fault("burst", "22", 300.0, 600.0, size))
@@ -261,18 +273,24 @@ def test_every_kind_is_carried_out_and_mended_in_time():
     assert noted.calls == [
         ("advance", 5.0),
         ("set_stuck", "10", True),
+        ("advance", 5.0),
         ("advance", 5.5),
         ("set_injection", "22", 30.0),
+        ("advance", 5.5),
         ("advance", 6.0),
         ("set_injection", "22", 42.0),
+        ("advance", 6.0),
         ("set_fault", 0, "scale", [(7.0, 1.5)]),
         ("set_fault", 0, "scale", []),
         ("advance", 8.0),
         ("set_injection", "22", 12.0),
+        ("advance", 8.0),
         ("advance", 9.0),
         ("set_stuck", "10", False),
+        ("advance", 9.0),
         ("advance", 9.5),
         ("set_injection", "22", 0.0),
+        ("advance", 9.5),
     ]
     assert [(e.t_s, e.kind, e.cause, e.value) for e in events[:2]] == [
         (5.0, "fault_in", "valve_stuck", 0.0),

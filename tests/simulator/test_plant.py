@@ -67,6 +67,19 @@ def test_same_inputs_same_truth(plant):
         assert a.events == b.events
 
 
+def test_what_a_start_without_solution_costs_is_told_with_the_first_report(plant):
+    twin = plant(
+        grid=GridSettings("ieee14", load_scale=6.0, protected_flows=4),
+        water=WaterSettings(network="net1"),
+    )
+    events = twin.advance([], 0.0).events
+    assert {event.t_s for event in events} == {0.0}
+    shed = sum(event.value for event in events if event.kind == "load_shed")
+    assert shed > 0.0
+    assert sum(twin.outcomes.shed_mw_by_cause.values()) == pytest.approx(shed)
+    assert not [event for event in events if event.kind == "switch"]
+
+
 def test_a_contaminant_is_counted_in_every_district(plant):
     water = WaterSettings(network="net1", replication=7, quality="contaminant")
     twin = plant(water=water, grid=GridSettings("ieee14", ratings="derived"))
