@@ -110,6 +110,7 @@ class Plant:
             RELAY_NOTE,
             TANK_NOTE,
             *self.coupling.assumptions,
+            *self._start_notes(),
         )
         self.assumptions = (*case.assumptions, *control.assumptions, *notes)
         self._pumps = PumpStations(
@@ -129,7 +130,7 @@ class Plant:
         )
         tag_names = tuple(tag.name for tag in tags)
         self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
-        self._switching = Switching(case, self.grid, self.faults)
+        self._switching = Switching(case, self.grid, self.faults, self.coupling.coolings)
         self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
         self._slow_slots = np.flatnonzero(~self._fast)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
@@ -293,6 +294,16 @@ class Plant:
         self._nature.blow(grid, 0)
         self._first_events = [event for event in grid.advance(0.0) if event.kind != "switch"]
         return grid
+
+    def _start_notes(self) -> tuple[str, ...]:
+        """What has to be said of a start that no power flow carries."""
+        if not any(event.kind == "solver" for event in self._first_events):
+            return ()
+        shed_mw = sum(event.value for event in self._first_events if event.kind == "load_shed")
+        return (
+            f"The first schedule has no power flow solution: {shed_mw:.0f} MW are shed at t = 0 (dispatch is "
+            "linear and knows no voltages).",
+        )
 
     def _note(self, events: Sequence[tuple[float, str, str, str, float, str]]) -> None:
         for event in events:
