@@ -152,11 +152,10 @@ def _check_times(scenario: Scenario, source: str) -> None:
         allowed = f"at most {WATER_REPORT_S:g}: water reports that often, and none may be lost"
         raise BadInput(f"{source}: scenario.exchange_s", general.exchange_s, allowed)
     _multiple(source, "scenario.exchange_s", general.exchange_s, general.scan_s, "scan_s")
+    _divides(source, "scenario.scan_s", general.scan_s, WATER_REPORT_S, "the water report")
     period_s = scenario.control.estimator_period_s
     _multiple(source, "control.estimator_period_s", period_s, general.exchange_s, "exchange_s")
-
     step_s = scenario.water.hydraulic_step_s
-    _divides(source, "scenario.scan_s", general.scan_s, WATER_REPORT_S, "the water report")
     _multiple(source, "water.hydraulic_step_s", step_s, general.scan_s, "scan_s")
     if step_s % 1.0 or WATER_REPORT_S % step_s:
         allowed = f"whole seconds that divide {WATER_REPORT_S:g} s"

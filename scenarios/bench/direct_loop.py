@@ -1,4 +1,4 @@
-"""Plant, estimator and control centre in one loop without a bus: messages stay objects, nothing is encoded."""
+"""Plant, estimator and control centre in one loop without a bus: messages stay objects, not encoded."""
 
 from __future__ import annotations
 

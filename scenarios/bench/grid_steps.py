@@ -14,12 +14,17 @@ import numpy as np
 
 from simulator.grid.case import GridCase, load_case
 from simulator.grid.grid import Grid
+from simulator.grid.protection import ProtectionSettings
 from simulator.instruments import POWER, Instruments
 from simulator.nature.demand import ElectricDemand
 
 SCAN_S = 4.0
 MOST_SCANS = 1_000_000
-START = datetime(2025, 7, 15)
+START = datetime(2025, 7, 15, 11)
+"""Close to the day's peak, which printed schedules are meant for."""
+
+NO_TRIPS = ProtectionSettings(overload_pickup=100.0, fast_pickup=100.0, uvls_pu=0.0)
+"""Some networks carry overloads or low voltages in their own printed state; here every scan is a calm one."""
 GRID2OP_PYTHON = "BREAKWATER_GRID2OP_PYTHON"
 """Environment variable: interpreter of an environment with grid2op and lightsim2grid."""
 
@@ -31,7 +36,7 @@ class GridSteps:
 
     def __init__(self, case: GridCase) -> None:
         self._demand = ElectricDemand(1, START, case, 1.0, SCAN_S, {}, None)
-        self.grid = Grid(case, case.unit_scheduled_mw)
+        self.grid = Grid(case, case.unit_scheduled_mw, NO_TRIPS)
         names = (*case.bus_name, *case.branch_name, *case.unit_name)
         reach = np.full(len(names), 1e4)
         self._instruments = Instruments(1, names, (POWER,) * len(names), -reach, reach, SCAN_S, MOST_SCANS)

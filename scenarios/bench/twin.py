@@ -18,6 +18,7 @@ from scenarios.bench.figure import BenchFigure, beside, say
 from scenarios.bench.grid_steps import grid2op_steps_per_s, grid_steps_per_s
 from scenarios.bench.resident import resident_mb
 from scenarios.scenario import Scenario, load_scenario
+from simulator.control.estimator import Estimator
 from simulator.control.role import ControlRole
 from simulator.grid.case import load_case
 from simulator.plant import Plant
@@ -68,9 +69,11 @@ def _day_and_week() -> list[BenchFigure]:
     loop.run(round(WARM_UP_S / scenario.scenario.exchange_s))
 
     def record() -> None:
-        steps.append(GridStep(grid.load_served_mw, grid.load_demand_mvar, grid.unit_power_mw.copy()))
+        steps.append(
+            GridStep(grid.load_served_mw.copy(), grid.load_demand_mvar.copy(), grid.unit_power_mw.copy())
+        )
 
-    with Stopwatch(highspy.Highs, "run") as dispatch:
+    with Stopwatch(highspy.Highs, "run") as dispatch, Stopwatch(Estimator, "estimate") as estimation:
         started = time.process_time()
         loop.run(day)
         cpu_s = time.process_time() - started
@@ -78,7 +81,7 @@ def _day_and_week() -> list[BenchFigure]:
     case = load_case(scenario.grid.network)
     flow_s = bare_power_flow_s(case, case.unit_inertia_s * case.unit_p_max_mw, steps) * day / len(steps)
     water_s = bare_epanet_s(find_inp(scenario.water.network), round(scenario.water.hydraulic_step_s))
-    bare_s = flow_s + water_s + dispatch.seconds
+    bare_s = flow_s + water_s + dispatch.seconds + estimation.seconds
     memory = [resident_mb()]
     for _ in range(WEEK_DAYS - 1):
         loop.run(day)
@@ -89,6 +92,7 @@ def _day_and_week() -> list[BenchFigure]:
         BenchFigure("of the solvers alone: power flow", flow_s, "s"),
         BenchFigure("of the solvers alone: EPANET", water_s, "s"),
         BenchFigure("of the solvers alone: dispatch (HiGHS)", dispatch.seconds, "s"),
+        BenchFigure("of the solvers alone: state estimation", estimation.seconds, "s"),
         beside("resident memory after a week", memory[-1], "MB", "1 GB", GIGABYTE_MB),
         BenchFigure(
             "growth of memory after the second day",

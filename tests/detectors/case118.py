@@ -10,7 +10,7 @@ from pypower.case118 import case118
 
 from streams.plant_model import Branch, Bus, Link, PlantModel, Tag, Tank, Unit
 
-DATA = Path(__file__).parents[2] / "simulator" / "grid" / "data"
+DATA = Path(__file__).parents[2] / "simulator" / "grid" / "cases" / "data"
 N_PROTECTED = 28
 RAISED = {(15, 17): 207.0, (16, 17): 162.0, (42, 49): 111.0, (69, 75): 150.0}
 

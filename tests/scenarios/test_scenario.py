@@ -142,7 +142,7 @@ def test_another_value_is_another_digest():
             "scenario={ name = 'x', duration_s = 56, scan_s = 7.0, exchange_s = 7.0 }",
             ["scenario.scan_s", "7.0", "60"],
         ),
-        ("water.hydraulic_step_s=44.0", ["water.hydraulic_step_s", "44.0", "60 s of the water report"]),
+        ("water.hydraulic_step_s=44.0", ["water.hydraulic_step_s", "44.0", "divide 60 s"]),
         ("water.hydraulic_step_s=50.0", ["water.hydraulic_step_s", "50.0", "scan_s = 4"]),
         ("water.hydraulic_step_s=8.0", ["water.hydraulic_step_s", "8.0", "divide 60 s"]),
         ("water.quality='colour'", ["water.quality", "colour", "contaminant"]),
