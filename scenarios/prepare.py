@@ -96,6 +96,8 @@ def _check_places(scenario: Scenario) -> None:
     for field, name, known in pointed:
         if name not in known:
             raise BadInput(field, name, f"a name in {case.name} such as {', '.join(known[:3])}")
+    if water.cooling_node and not water.cooled_unit:
+        raise BadInput("water.cooling_node", water.cooling_node, "empty, unless water.cooled_unit is set")
     if not 0 <= water.feeder < BLOCKS:
         raise BadInput("water.feeder", water.feeder, f"0 to {BLOCKS - 1}")
     if not 0 <= scenario.grid.protected_flows <= len(case.branch_name):

@@ -23,6 +23,7 @@ from simulator.water.plc_graph import WATER_REPORT_S
 from streams.errors import BadInput
 
 MAX_SCANS = 10_000_000
+FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
 def locate(name_or_path: str) -> Path:
@@ -140,10 +141,13 @@ def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
 def _check_times(scenario: Scenario, source: str) -> None:
     general = scenario.scenario
     try:
-        datetime.fromisoformat(general.start)
+        plausible = FIRST_YEAR <= datetime.fromisoformat(general.start).year <= LAST_YEAR
     except ValueError:
-        where = f"{source}: scenario.start"
-        raise BadInput(where, general.start, "an ISO date and time such as 2025-07-15T12:00:00") from None
+        plausible = False
+    if not plausible:
+        years = f"of the years {FIRST_YEAR} to {LAST_YEAR}"
+        allowed = f"an ISO date and time such as 2025-07-15T12:00:00, {years}"
+        raise BadInput(f"{source}: scenario.start", general.start, allowed)
     if general.exchange_s > WATER_REPORT_S:
         allowed = f"at most {WATER_REPORT_S:g}: water reports that often, and none may be lost"
         raise BadInput(f"{source}: scenario.exchange_s", general.exchange_s, allowed)

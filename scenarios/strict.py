@@ -16,6 +16,7 @@ WORDS = {
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
+    "null": "nothing",
 }
 """What msgspec calls types, in words."""
 
@@ -57,7 +58,12 @@ def explained(
         elif isinstance(value, list) and part.isdecimal():
             value = value[int(part)]
     allowed = re.sub(r", got .*", "", text.removeprefix("Expected "))
-    allowed = re.sub(r"`(\w+)`", lambda found: WORDS.get(found[1], found[1]), allowed).replace("`", "")
+    # A number beside a literal or beside nothing stands as `float | null`.
+    named = re.findall(r"`([\w| ]+)`", allowed)
+    for words in named:
+        said = " or ".join(WORDS.get(word, word) for word in words.split(" | "))
+        allowed = allowed.replace(f"`{words}`", said)
+    allowed = allowed.replace("`", "")
     if text.startswith("Invalid enum value"):
         allowed = _choices(path, kind)
     return BadInput(f"{source}: {path}", value, allowed)

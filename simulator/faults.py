@@ -32,6 +32,10 @@ UNITS = {
 }
 POSITIVE_SIZE = ("burst", "contamination")
 GRID_KINDS = ("line", "unit")
+# An outage up to this long ends by automatic reclosing, whatever is behind the line (dead times of
+# reclosers reach a minute); after a longer one the crew hands the line back, and on to a dead part only
+# operators close.
+RECLOSER_S = 60.0
 WATER_KINDS = ("pump", "valve_stuck", "burst", "contamination")
 
 
@@ -88,23 +92,27 @@ class Faults:
         for t_s, number, begins in self._actions:
             yield due_at(env, t_s, Order.FAULTS)
             fault = self._faults[number]
+            moves = _moves(fault, targets)
             # What moves in time is brought to this instant first.
-            if fault.kind in GRID_KINDS:
-                note(targets.grid.advance(t_s))
-            elif fault.kind in WATER_KINDS:
-                note(targets.water.advance(t_s))
+            note(moves(t_s))
             active = self._active[fault.kind, fault.element]
             active.append(fault) if begins else active.remove(fault)
-            self._apply(fault, active, targets)
+            refusal = self._apply(fault, active, targets)
             kind: EventKind = "fault_in" if begins else "fault_out"
             note([FaultEvent(t_s, kind, fault.element, fault.kind, fault.size, UNITS.get(fault.kind, ""))])
+            # Told now: water would tell what follows from it a hydraulic step later.
+            note(moves(t_s))
+            if refusal:
+                note([FaultEvent(t_s, "switch_refused", fault.element, refusal, 1.0, "branch_closed")])
 
-    def _apply(self, fault: Fault, active: list[Fault], targets: Targets) -> None:
-        """Put an element in the state that the faults now ``active`` on it make."""
+    def _apply(self, fault: Fault, active: list[Fault], targets: Targets) -> str:
+        """Put an element in the state that the faults now ``active`` on it make; returns "" or why a line
+        that is sound again stays open."""
         element, sizes = fault.element, [each.size for each in active]
         water = targets.water
         if fault.kind == "line":
-            self._line(self._case.branch_index(element), active, targets.grid)
+            recloses = fault.end_s - fault.start_s <= RECLOSER_S
+            return self._line(self._case.branch_index(element), active, targets.grid, recloses)
         elif fault.kind == "unit":
             self._unit(self._case.unit_index(element), active, targets.grid)
         elif fault.kind == "pump":
@@ -119,19 +127,24 @@ class Faults:
             tag = self._tags[element]
             mode: Any = fault.kind.removeprefix("instrument_")
             targets.instruments.set_fault(tag, mode, [(each.start_s, each.size) for each in active])
+        return ""
 
-    def _line(self, branch: int, active: list[Fault], grid: Grid) -> None:
+    def _line(self, branch: int, active: list[Fault], grid: Grid, recloses: bool) -> str:
         """A line is opened by its fault; what somebody else had opened stays open after the repair."""
         if active:
             self.out_of_order.add(branch)
             if grid.branch_closed[branch]:
                 grid.open_branch(branch, active[-1].cause)
                 self._opened.add(branch)
-        else:
-            self.out_of_order.discard(branch)
-            if branch in self._opened:
-                self._opened.discard(branch)
-                grid.close_branch(branch, "repaired")
+            return ""
+        self.out_of_order.discard(branch)
+        if branch not in self._opened:
+            return ""
+        self._opened.discard(branch)
+        ends = [self._case.branch_from[branch], self._case.branch_to[branch]]
+        if not recloses and not grid.bus_energised[ends].all():
+            return "dead end, left to operators"
+        return grid.close_branch(branch, "repaired")
 
     def _unit(self, unit: int, active: list[Fault], grid: Grid) -> None:
         """A unit trips; after its repair the operator may start it."""
@@ -140,6 +153,13 @@ class Faults:
             grid.trip_unit(unit, "fault")
         else:
             self.units_out_of_order.discard(unit)
+
+
+def _moves(fault: Fault, targets: Targets) -> Callable[[float], Sequence[Any]]:
+    """Brings what a fault acts on to a time, and gives the events since the last call."""
+    if fault.kind in GRID_KINDS:
+        return targets.grid.advance
+    return targets.water.advance if fault.kind in WATER_KINDS else lambda t_s: ()
 
 
 def _known(case: GridCase, water: Water, tag_names: tuple[str, ...]) -> dict[str, tuple[str, Sequence[str]]]:

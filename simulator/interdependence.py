@@ -44,7 +44,7 @@ class Interdependence:
         coolings = declared_coolings(settings, case, water)
         stations = declared_stations(settings, case, model, supplies)
         self.supplies = Supplies(supplies, grid, water, replication)
-        self._coolings = Coolings(coolings, case, grid, water)
+        self.coolings = Coolings(coolings, case, grid, water)
         self._stations = StationPower(stations, model, grid, links)
         self._controller = {pump.name: pump.station for pump in model.pumps}
         self._events: list[CouplingEvent] = []
@@ -68,11 +68,11 @@ class Interdependence:
         moved = self.supplies.follow(t_s, self._events)
         if self._stations.follow(t_s, seconds, self.supplies.powered(), self._events) or moved:
             self._switch_pumps(t_s)
-        return self._coolings.derate(t_s, self._events)
+        return self.coolings.derate(t_s, self._events)
 
     def before_water(self) -> None:
         """Ask the water network for what the cooled units need at their present output."""
-        self._coolings.draw()
+        self.coolings.draw()
 
     def works(self, station: str) -> bool:
         """Whether a station has control power."""

@@ -110,6 +110,7 @@ class Plant:
             RELAY_NOTE,
             TANK_NOTE,
             *self.coupling.assumptions,
+            *self._start_notes(),
         )
         self.assumptions = (*case.assumptions, *control.assumptions, *notes)
         self._pumps = PumpStations(
@@ -129,7 +130,7 @@ class Plant:
         )
         tag_names = tuple(tag.name for tag in tags)
         self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
-        self._switching = Switching(case, self.grid, self.faults)
+        self._switching = Switching(case, self.grid, self.faults, self.coupling.coolings)
         self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
         self._slow_slots = np.flatnonzero(~self._fast)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
@@ -141,6 +142,7 @@ class Plant:
         self._true = np.full(len(tags), np.nan)
         self._source = self._sources()
         self._events: list[PlantEvent] = []
+        self._note(self._first_events)
         self._water_due = False
         self._env = simpy.Environment()
         self._env.process(periodic(self._env, settings.scan_s, Order.GRID, self._scan_grid))
@@ -277,7 +279,10 @@ class Plant:
             self._measured[self.coupling.blind_tags] = np.nan
 
     def _start_grid(self, protection: ProtectionSettings) -> Grid:
-        """Grid at t = 0: the operator's schedule, demand of nature's first step."""
+        """Grid at t = 0: the operator's schedule, demand of nature's first step.
+
+        Should that have no solution, what was shed or lost at once is told with the first report.
+        """
         power = np.zeros(len(self._case.unit_name))
         for unit in self.model.units:
             power[self._unit_position[unit.name]] = unit.scheduled_mw
@@ -287,8 +292,18 @@ class Plant:
             grid.open_branch(self._case.branch_index(branch), "out of service")
         grid.set_demand(*self._nature.electric.at(0))
         self._nature.blow(grid, 0)
-        grid.advance(0.0)
+        self._first_events = [event for event in grid.advance(0.0) if event.kind != "switch"]
         return grid
+
+    def _start_notes(self) -> tuple[str, ...]:
+        """What has to be said of a start that no power flow carries."""
+        if not any(event.kind == "solver" for event in self._first_events):
+            return ()
+        shed_mw = sum(event.value for event in self._first_events if event.kind == "load_shed")
+        return (
+            f"The first schedule has no power flow solution: {shed_mw:.0f} MW are shed at t = 0 (dispatch is "
+            "linear and knows no voltages).",
+        )
 
     def _note(self, events: Sequence[tuple[float, str, str, str, float, str]]) -> None:
         for event in events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from simulator.coupling.coolings import Coolings
 from simulator.faults import Faults
 from simulator.grid.case import GridCase
 from simulator.grid.feeders import BLOCKS
@@ -13,13 +14,14 @@ from streams.messages import Setpoint
 SWITCHING = ("branch_closed", "unit_on", "feeders_closed")
 CAUSE = "operator"
 OUT_OF_ORDER = "out of order"
+NO_WATER = "cooling water lacks"
 
 
 class Switching:
     """Elements by name; what the grid refuses is answered with the reason."""
 
-    def __init__(self, case: GridCase, grid: Grid, faults: Faults) -> None:
-        self._grid, self._faults = grid, faults
+    def __init__(self, case: GridCase, grid: Grid, faults: Faults, coolings: Coolings) -> None:
+        self._grid, self._faults, self._coolings = grid, faults, coolings
         self._branch = {name: i for i, name in enumerate(case.branch_name)}
         self._unit = {name: i for i, name in enumerate(case.unit_name)}
         self._load = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
@@ -46,7 +48,9 @@ class Switching:
         return ""
 
     def _start_unit(self, unit: int) -> str:
-        return OUT_OF_ORDER if unit in self._faults.units_out_of_order else self._grid.start_unit(unit)
+        if unit in self._faults.units_out_of_order:
+            return OUT_OF_ORDER
+        return NO_WATER if self._coolings.too_dry(unit) else self._grid.start_unit(unit)
 
     def _switch_feeders(self, load: int, wanted: int) -> str:
         change = wanted - int(self._grid.feeders_closed[load])

@@ -95,11 +95,16 @@ class CooledUnit:
         self._trip_s = TRIP_TOWER_S if has_tower(technology) else TRIP_ONCE_THROUGH_S
         self._short_since_s: float | None = None
 
+    @property
+    def too_dry(self) -> bool:
+        """Whether less than its lowest stable output is sustained: it may not start, and trips in time."""
+        return self.available_mw < TRIP_SHARE * self._p_max_mw
+
     def take(self, t_s: float, delivered_fraction: float) -> bool:
         """See at t_s which fraction of its water arrives; True where it has been too little for too long."""
         share = cooled_share(delivered_fraction, self._technology)
         self.available_mw = self._p_max_mw * share
-        if share >= TRIP_SHARE:
+        if not self.too_dry:
             self._short_since_s = None
             return False
         if self._short_since_s is None:

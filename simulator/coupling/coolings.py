@@ -51,6 +51,10 @@ class Coolings:
             lost_mw += missing_mw
         return lost_mw
 
+    def too_dry(self, unit: int) -> bool:
+        """Whether a unit (position) is cooled and lacks the water to run."""
+        return unit in self._units and self._states[self._units.index(unit)].too_dry
+
     def _delivered_fraction(self, node: str) -> float:
         """Of what is asked at the connection; by pressure where nothing is."""
         asked_m3h = self._water.extra_asked_m3h(node)

@@ -18,6 +18,7 @@ from simulator.nature.customers import CLASSES, CustomerClass, Profiles, class_m
 from simulator.nature.noise import CorrelatedNoise
 from simulator.nature.rts_load import share_of_peak
 from simulator.nature.weather import Weather
+from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +63,10 @@ class ElectricDemand:
         names = tuple(case.bus_name[b] for b in case.load_bus)
         self._mix = class_mix(case.name, names, classes)
         self._profiles = Profiles()
+        if not case.load_mw.sum() > 0.0:
+            raise BadInput(
+                f"{case.name} bus Pd", float(case.load_mw.sum()), "a case with load, MW in sum above 0"
+            )
         self._weight = case.load_mw / case.load_mw.sum()
         self._weather = weather
         self._areas = weather.positions(case.bus_area[case.load_bus]) if weather is not None else None

@@ -44,10 +44,16 @@ class Nature:
         cooled = settings.water.cooled_unit
         if cooled and case.unit_index(cooled) in renewable:
             raise BadInput("water.cooled_unit", cooled, "a thermal unit; wind and sun need no cooling water")
+        for own in settings.coolings:
+            if own.unit in case.unit_name and case.unit_index(own.unit) in renewable:
+                raise BadInput("cooling.unit", own.unit, "a thermal unit; wind and sun need no cooling water")
         areas = sorted({int(area) for area in case.bus_area})
         self.weather: Weather | None = None
         if nature.seasonal or nature.outages or renewable:
             self.weather = Weather(seed, start, settings.duration_s, areas, nature.storm)
+        elif nature.storm:
+            allowed = "none where neither nature.outages nor any wind or solar unit feels it"
+            raise BadInput("nature.storm", len(nature.storm), allowed)
         self.electric = ElectricDemand(
             seed,
             start,

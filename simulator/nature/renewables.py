@@ -42,6 +42,10 @@ def renewable_units(case: GridCase, declared: Mapping[str, Source]) -> dict[int,
         if fuel in ("wind", "solar") and case.unit_p_max_mw[i] > 0.0
     }
     for name, source in declared.items():
+        if name not in case.unit_name:
+            raise BadInput(
+                "nature.renewable_units", name, f"a unit of {case.name}: {', '.join(case.unit_name)}"
+            )
         unit = case.unit_index(name)
         if case.unit_p_min_mw[unit] > 0.0 or case.unit_p_max_mw[unit] <= 0.0:
             raise BadInput("nature.renewable_units", name, "a unit with capacity and a minimum of 0 MW")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ def replace_patterns(project: Any, path: Path) -> None:
     count = int(en.getcount(project, en.PATCOUNT))
     allowed = f"a CSV file of numbers of at least 0, one column for each of the INP's {count} patterns"
     try:
-        table: Floats = np.loadtxt(path, delimiter=",", ndmin=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty file, refused below
+            table: Floats = np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as failure:
         raise BadInput("water.patterns", str(path), f"{allowed} ({failure})") from None
     if table.shape[1] != count or len(table) == 0:

@@ -79,7 +79,8 @@ def _check_drives(plc: Plc, layout: Layout, where: str) -> None:
 
 def _check_cycle(plc: Plc, hydraulic_step_s: float, where: str) -> None:
     ratio, steps = WATER_REPORT_S / plc.cycle_s, plc.cycle_s / hydraulic_step_s
-    if abs(ratio - round(ratio)) > 1e-9 or abs(steps - round(steps)) > 1e-9 or steps < 0.5:
+    whole = abs(ratio - round(ratio)) <= 1e-9 and abs(steps - round(steps)) <= 1e-9
+    if not whole or min(ratio, steps) < 0.5:
         allowed = (
             f"a divisor of {WATER_REPORT_S:g}, the report interval, and a multiple of the hydraulic step of "
         )

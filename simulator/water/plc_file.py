@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -89,6 +90,7 @@ _ALLOWED = {
     "stale_s": "a number of seconds above 0",
     "on_at": "times of the day such as 05:30",
     "off_at": "times of the day such as 05:30",
+    "tags": "a list of at least one tag",
 }
 
 
@@ -108,6 +110,9 @@ def read_plcs(name_or_path: str) -> PlcGraph:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput("water.plcs", str(path), f"a readable TOML file ({error})") from None
+    for field, number in _numbers(document, ""):
+        if not math.isfinite(number):
+            raise BadInput(f"{path}: {field}", number, "a finite number")
     try:
         file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
@@ -119,6 +124,17 @@ def read_plcs(name_or_path: str) -> PlcGraph:
 def digest(name_or_path: str) -> str:
     """sha256 of a graph's file, hex."""
     return hashlib.sha256(find_plcs(name_or_path).read_bytes()).hexdigest()
+
+
+def _numbers(value: Any, field: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{field}.{key}" if field else key)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _numbers(inner, f"{field}[{i}]")
+    elif isinstance(value, float):
+        yield field, value
 
 
 def _plc(entry: _Plc, where: str) -> Plc:
@@ -192,7 +208,8 @@ def _explained(error: msgspec.ValidationError, document: Any, path: Path) -> Bad
     if missing:
         return BadInput(f"{path}: {field or 'file'}", sorted(value), f"a table with {missing.group(1)}")
     last = [name for name in re.findall(r"[^.\[\]]+", field) if not name.isdecimal()][-1]
-    return BadInput(f"{path}: {field}", value, _ALLOWED.get(last, text.removeprefix("Expected ")))
+    allowed = "a text" if "`str`" in text else text.removeprefix("Expected ")
+    return BadInput(f"{path}: {field}", value, _ALLOWED.get(last, allowed))
 
 
 def _fields_at(field: str) -> tuple[str, ...]:

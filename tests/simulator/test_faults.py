@@ -99,6 +99,19 @@ def test_a_line_that_was_open_stays_open_after_repair(run):
     assert told(events, "fault_in", "fault_out") == [(8.0, "fault_in", "3-4"), (24.0, "fault_out", "3-4")]
 
 
+RADIAL = "19-20"  # behind it hang bus 20, its load and G34
+
+
+@pytest.mark.parametrize(("end_s", "closes"), [(9.0, True), (100.0, False)])
+def test_a_mended_line_is_closed_on_to_a_dead_part_by_recloser_or_operator_only(run, end_s, closes):
+    twin, _, events = run(
+        120.0, fault("unit", "G34", 4.0), fault("line", RADIAL, 8.0, end_s), fault("line", RADIAL, 8.0, 8.5)
+    )
+    assert twin.grid.branch_closed[twin._case.branch_index(RADIAL)] == closes
+    refused = [(e.t_s, e.element, e.cause) for e in events if e.kind == "switch_refused"]
+    assert refused == ([] if closes else [(100.0, RADIAL, "dead end, left to operators")])
+
+
 def test_a_unit_trips_and_waits_for_the_operator(run):
     twin, _, events = run(60.0, fault("unit", "G32", 10.0, 50.0))
     unit = twin._case.unit_index("G32")
@@ -117,6 +130,18 @@ def test_a_pump_fails_and_runs_again(run):
     assert flow[round(120 / SCAN_S)] > 100.0
     assert flow[round(240 / SCAN_S)] == flow[round(360 / SCAN_S)] == 0.0
     assert flow[round(540 / SCAN_S)] > 100.0
+
+
+def test_what_a_fault_does_to_water_is_told_at_once(run):
+    _, reports, _ = run(60.0, fault("valve_stuck", "10", 21.0), fault("burst", "22", 22.0, 30.0, 20.0))
+    told_late = [e for k, r in enumerate(reports) for e in r.events if e.t_s <= (k - 1) * SCAN_S]
+    assert told_late == []
+    assert told(reports[6].events, "fault_in", "stuck", "burst") == [
+        (21.0, "fault_in", "10"),
+        (21.0, "stuck", "10"),
+        (22.0, "fault_in", "22"),
+        (22.0, "burst", "22"),
+    ]
 
 
 def test_a_burst_takes_water_that_nobody_gets(run):
@@ -248,18 +273,24 @@ def test_every_kind_is_carried_out_and_mended_in_time():
     assert noted.calls == [
         ("advance", 5.0),
         ("set_stuck", "10", True),
+        ("advance", 5.0),
         ("advance", 5.5),
         ("set_injection", "22", 30.0),
+        ("advance", 5.5),
         ("advance", 6.0),
         ("set_injection", "22", 42.0),
+        ("advance", 6.0),
         ("set_fault", 0, "scale", [(7.0, 1.5)]),
         ("set_fault", 0, "scale", []),
         ("advance", 8.0),
         ("set_injection", "22", 12.0),
+        ("advance", 8.0),
         ("advance", 9.0),
         ("set_stuck", "10", False),
+        ("advance", 9.0),
         ("advance", 9.5),
         ("set_injection", "22", 0.0),
+        ("advance", 9.5),
     ]
     assert [(e.t_s, e.kind, e.cause, e.value) for e in events[:2]] == [
         (5.0, "fault_in", "valve_stuck", 0.0),

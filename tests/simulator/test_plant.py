@@ -67,6 +67,20 @@ def test_same_inputs_same_truth(plant):
         assert a.events == b.events
 
 
+def test_what_a_start_without_solution_costs_is_told_with_the_first_report(plant):
+    twin = plant(
+        grid=GridSettings("ieee14", load_scale=6.0, protected_flows=4),
+        water=WaterSettings(network="net1"),
+    )
+    events = twin.advance([], 0.0).events
+    assert {event.t_s for event in events} == {0.0}
+    shed = sum(event.value for event in events if event.kind == "load_shed")
+    assert shed > 0.0
+    assert sum(twin.outcomes.shed_mw_by_cause.values()) == pytest.approx(shed)
+    assert not [event for event in events if event.kind == "switch"]
+    assert [n for n in twin.assumptions if "no power flow solution" in n and f"{shed:.0f} MW" in n]
+
+
 def test_a_contaminant_is_counted_in_every_district(plant):
     water = WaterSettings(network="net1", replication=7, quality="contaminant")
     twin = plant(water=water, grid=GridSettings("ieee14", ratings="derived"))
@@ -252,7 +266,7 @@ def test_derating_is_told_when_it_begins_and_when_it_ends(plant, monkeypatch):
     one = plant()
     capacity_mw = float(one._case.unit_p_max_mw[one._case.unit_index("G89")])
     shares = iter([1.0, 1.0, 0.5, 0.8, 1.0, 1.0])
-    monkeypatch.setattr(one.coupling._coolings, "_delivered_fraction", lambda node: next(shares))
+    monkeypatch.setattr(one.coupling.coolings, "_delivered_fraction", lambda node: next(shares))
     events = [event for report in run(one, 5) for event in report.events if event.kind == "plant_derated"]
     # A tower bears the loss of its blow-down: 205 of 225 gallons are needed.
     lacking_mw = [capacity_mw * (1.0 - share * 225.0 / 205.0) for share in (0.5, 0.8)]

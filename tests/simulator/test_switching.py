@@ -3,14 +3,17 @@ import math
 import numpy as np
 import pytest
 
+from simulator.coupling.coolings import Coolings
 from simulator.faults import Faults
 from simulator.grid.case import initial_dispatch, load_case
 from simulator.grid.grid import Grid
-from simulator.settings import ControlSettings, TapBudget
+from simulator.settings import ControlSettings, CoolingSettings, TapBudget
 from simulator.switching import Switching
 from simulator.water.water import Water
 from streams.messages import Command, Setpoint, Tap
 from tests.simulator.control.closed_loop import Loop
+
+COOLED = (CoolingSettings(unit="G32", node="22", replication=1),)
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def grid():
     grid.set_demand(load, 0.7 * case.load_mvar)
     grid.advance(0.0)
     water = Water("net1")
-    yield grid, case, Switching(case, grid, Faults((), case, water, ()))
+    yield grid, case, Switching(case, grid, Faults((), case, water, ()), Coolings(COOLED, case, grid, water))
     water.close()
 
 
@@ -36,6 +39,21 @@ def test_a_branch_opens_and_closes(grid):
     assert not plant.branch_closed[branch]
     assert switching.carry_out(order("4-14", "branch_closed", 1.0), 1.0) == ""
     assert plant.branch_closed[branch]
+
+
+def test_a_unit_without_cooling_water_does_not_start(grid, monkeypatch):
+    plant, case, switching = grid
+    unit = case.unit_index("G32")
+    plant.trip_unit(unit, "cooling")
+    fraction = {"of": 0.2}
+    monkeypatch.setattr(Coolings, "_delivered_fraction", lambda self, node: fraction["of"])
+    switching._coolings.derate(0.0, [])
+    assert switching.carry_out(order("G32", "unit_on", 1.0), 1.0) == "cooling water lacks"
+    assert not plant.unit_on[unit]
+    fraction["of"] = 0.5  # sustains half its capacity, more than the least it can run at
+    switching._coolings.derate(4.0, [])
+    assert switching.carry_out(order("G32", "unit_on", 1.0), 1.0) == ""
+    assert plant.unit_on[unit]
 
 
 def test_feeders_follow_the_number_wanted(grid):

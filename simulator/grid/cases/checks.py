@@ -20,6 +20,24 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 MAY_BE_INFINITE = {("gen", col.QMAX), ("gen", col.QMIN), ("gen", col.PMAX), ("gen", col.PMIN)}
 PLAUSIBLE_PU = (0.5, 1.5)
 MAX_IMPEDANCE_PU = 1e6
+# No element of a real grid comes near these; beyond them the solver's single precision overflows.
+LARGEST: dict[str, dict[int, tuple[float, str]]] = {
+    "bus": {
+        col.PD: (1e6, "MW"),
+        col.QD: (1e6, "Mvar"),
+        col.GS: (1e6, "MW"),
+        col.BS: (1e6, "Mvar"),
+        col.BUS_AREA: (1e9, "a number of an area"),
+        col.BASE_KV: (1e4, "kV"),
+    },
+    "gen": {col.PG: (1e6, "MW"), col.PMIN: (1e6, "MW"), col.PMAX: (1e6, "MW, or Inf")},
+    "branch": {
+        col.BR_B: (1e6, "pu"),
+        col.TAP: (10.0, "times the nominal ratio"),
+        col.SHIFT: (360.0, "degrees"),
+        col.RATE_A: (1e9, "MVA"),
+    },
+}
 
 
 def check(tables: Tables) -> None:
@@ -31,6 +49,7 @@ def check(tables: Tables) -> None:
             raise BadInput(f"{tables.source} {matrix} rows", 0, "1 or more")
     for matrix in ("bus", "gen", "branch", "gencost", "dcline"):
         _check_numbers(tables, matrix)
+    _check_sizes(tables)
     _check_buses(tables)
     _check_units(tables)
     _check_branches(tables)
@@ -55,6 +74,14 @@ def _check_numbers(tables: Tables, matrix: str) -> None:
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         _refuse(tables, matrix, row, column, float(values[row, column]), "a finite number")
+
+
+def _check_sizes(tables: Tables) -> None:
+    for matrix, columns in LARGEST.items():
+        values: Floats = getattr(tables, matrix)
+        for column, (largest, unit) in columns.items():
+            huge = (np.abs(values[:, column]) > largest) & np.isfinite(values[:, column])
+            _refuse_rows(tables, matrix, column, huge, f"at most {largest:g} {unit}")
 
 
 def _check_buses(tables: Tables) -> None:

@@ -28,6 +28,10 @@ TRANSFORMER = "\t300\t4\t0\t0.15\t0\t60\t0\t0\t0.98\t0\t1\t"
         (BUS_10, "\t10.5\t3\t0\t", r"bus row 1 \(bus 10.5\) number: 10.5"),
         (BUS_7, BUS_7.replace("\t7\t", "\t10\t"), "bus number: 10 is not allowed; allowed: each number once"),
         (BUS_7, BUS_7.replace("40", "NaN"), r"bus row 2 \(bus 7\) Pd: nan"),
+        (BUS_7, BUS_7.replace("40", "1e300"), r"bus row 2 \(bus 7\) Pd: 1e\+300 .* at most 1e\+06 MW"),
+        (LINE, LINE.replace("0.02", "1e300"), r"branch row 1 \(10-7\) b: 1e\+300 .* at most 1e\+06 pu"),
+        (TRANSFORMER, TRANSFORMER.replace("0.98", "99"), r"branch row 4 \(300-4\) ratio: 99.0 .* at most 10"),
+        (UNIT_7, UNIT_7.replace("90\t0;", "1e300\t0;"), r"gen row 2 \(bus 7\) Pmax: 1e\+300"),
         (BUS_7, BUS_7.replace("110", "-110"), r"bus row 2 \(bus 7\) baseKV: -110.0"),
         (UNIT_7, UNIT_7.replace("\t7\t", "\t77\t"), r"gen row 2 \(bus 77\) bus: 77.0"),
         (

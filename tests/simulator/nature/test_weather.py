@@ -125,5 +125,5 @@ def test_units_that_cannot_be_wind():
     case = load_case("rts24")
     with pytest.raises(BadInput, match=r"nature.renewable_units: .*minimum of 0 MW"):
         renewable_units(case, {case.unit_name[int(np.argmax(case.unit_p_min_mw))]: "wind"})
-    with pytest.raises(BadInput, match="unit: 'nosuch'"):
+    with pytest.raises(BadInput, match=r"nature\.renewable_units: 'nosuch'"):
         renewable_units(case, {"nosuch": "wind"})
