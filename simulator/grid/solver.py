@@ -37,8 +37,8 @@ TOLERANCE_PU = 1e-8
 SUSPECT_VOLTAGE_PU = 0.7
 # Below this it is no operating point: a bus without injection has a root at 0 V, which is a short circuit.
 FALSE_VOLTAGE_PU = 0.3
-# Field current that IEEE C50.13 lets a machine carry for 30 s. Reactive power stands for it, on the safe side:
-# the part of the field that active power needs does not grow.
+# Field current that IEEE C50.13 lets a machine carry for 30 s. Reactive power stands for it, on the safe
+# side: the part of the field that active power needs does not grow.
 FORCING_PU = 1.46
 
 
@@ -225,7 +225,7 @@ class IslandSolver:
         )
 
     def _force_fields(self, unit_mw: Floats) -> Start:
-        """All units hold their voltage with what they may give for a short time; "none" if that is too much."""
+        """All units hold their voltage with what they may give for a short time; "none" if not enough."""
         if not self._all_in_control(unit_mw):
             return "none"
         given, high = self._solution.unit_mvar, self._modes.high_mvar

@@ -1,4 +1,4 @@
-"""Where no operating point lies within the reactive limits, fields are forced for the time machines stand it."""
+"""Where no operating point lies within reactive limits, fields are forced as long as machines stand it."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,8 @@ from simulator.grid.events import EventLog
 from tests.simulator.grid.driving import drive_randomly, start, watched
 
 KINDS = {
-    "switch", "island", "line_trip", "generator_trip", "field_forced", "load_shed", "solver", "voltage_collapse",
+    "switch", "island", "line_trip", "generator_trip", "field_forced", "load_shed", "solver",
+    "voltage_collapse",
 }  # fmt: skip
 
 
