@@ -4,6 +4,9 @@ The failing part is found at the last solvable state on the way from no load to 
 units together, bisect the largest solvable factor, and take the buses around the one whose voltage fell most
 (a tangent-free form of the modal participation of Gao, Morison and Kundur 1992). The rule stays local: the
 rest of the island keeps its load.
+
+The steps stand for seconds, 3 for each under-voltage step, for which no state exists. Governors act in them:
+after a step units give what they settle at, so that lost load is not left to the rotors (``settling``).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.feeders import BLOCKS, Feeders, ShedCause
 from simulator.grid.powerflow import PowerFlow
+from simulator.grid.settling import Governors, settle
 from simulator.grid.solver import IslandSolver
 
 Floats = NDArray[np.float64]
@@ -43,11 +47,29 @@ class Relief(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """Present demand at nominal frequency, load_mw, load_mvar (d,), and mechanical power unit_mw (g,)."""
+    """Present demand at nominal frequency, load_mw, load_mvar (d,), the units' state, and connected_mw: load
+    of the island before anything was shed."""
 
     load_mw: Floats
     load_mvar: Floats
-    unit_mw: Floats
+    governors: Governors
+    connected_mw: float
+
+
+def settled(solver: IslandSolver, feeders: Feeders, demand: Demand) -> tuple[Floats, float]:
+    """Mechanical power (g,) and rise of frequency, Hz, for what has been shed in the island so far.
+
+    An island that lacked power before gives up only what it now has too much (losses left out).
+    """
+    left_mw = connected_mw(solver, feeders, demand.load_mw)
+    surplus_mw = float(demand.governors.power_mw[solver.unit].sum()) - left_mw
+    lost_mw = max(min(demand.connected_mw - left_mw, surplus_mw), 0.0)
+    return settle(demand.governors, solver.unit, lost_mw, left_mw)
+
+
+def connected_mw(solver: IslandSolver, feeders: Feeders, load_mw: Floats) -> float:
+    """Connected load of the island, MW, at the demands load_mw (d,)."""
+    return float((feeders.served_share() * load_mw + feeders.draw_mw())[solver.load].sum())
 
 
 def relieve(
@@ -120,7 +142,8 @@ def _solves(solver: IslandSolver, feeders: Feeders, demand: Demand, scale: float
         (served * demand.load_mw + drawn).astype(np.float32),
         (served * demand.load_mvar).astype(np.float32),
     )
-    return solver.solve(active, reactive, scale * demand.unit_mw) != "none"
+    unit_mw, _ = settled(solver, feeders, demand)
+    return solver.solve(active, reactive, scale * unit_mw) != "none"
 
 
 def _last_solvable(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.kernels import Islands, LoadRelays, Model, UnitRelays, Units, quiet_band, run_frequency
 from simulator.grid.protection import SETTINGS_HZ, SLOW_S, DynamicsSettings, ProtectionSettings
+from simulator.grid.settling import Governors
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -128,6 +129,19 @@ class FrequencyDynamics:
             state[:] = unit_mw
         self.units.power[:] = unit_mw
         self.islands.hz[:] = self._nominal_hz
+
+    def governors(self) -> Governors:
+        """The units as ``settling`` sees them."""
+        damping_per_hz = self.load_damping / self._nominal_hz
+        return Governors(self.units.power.copy(), self.units.low, self.units.droop_mw_per_hz, damping_per_hz)
+
+    def settle_island(self, island: int, unit_mw: Floats, rise_hz: float) -> None:
+        """Put the turbines of an island in steady state at ``unit_mw`` (g,) and its frequency up."""
+        here = self.units.island == island
+        moved = here & (unit_mw != self.units.power)
+        for state in (self.units.valve, self.units.reheat, self.units.power):
+            state[moved] = unit_mw[moved]
+        self.islands.hz[island] += rise_hz
 
     def regroup(self, bus_island: Index, unit_on: Flags, bus_hz: Floats) -> None:
         """Follow new islands: each starts at the inertia-weighted mean of its units' last frequencies.

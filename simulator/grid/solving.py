@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.collapse import Demand, blackout, relieve
+from simulator.grid.collapse import Demand, blackout, connected_mw, relieve, settled
 from simulator.grid.dynamics import FrequencyDynamics
 from simulator.grid.events import EventLog
 from simulator.grid.feeders import BLOCKS, ShedCause
@@ -97,14 +97,18 @@ class SolvedGrid(GridState):
     def _relieve(self, island: int, last: bool) -> None:
         """Shed, trip or give up what keeps an island from a solution; ``last``: give it up."""
         self._disturbed()
-        flow, unit_mw = self._flow, self._dynamics.units.power.copy()
-        self._log.no_solution(self.t_s, int(np.flatnonzero(flow.islands[island].bus)[0]), island)
-        damping = self._dynamics.damping_factor(flow.bus_island)
-        demand = Demand(self.load_demand_mw * damping, self.load_demand_mvar, unit_mw)
+        flow, dynamics, unit_mw = self._flow, self._dynamics, self._dynamics.units.power.copy()
+        solver = flow.islands[island]
+        self._log.no_solution(self.t_s, int(np.flatnonzero(solver.bus)[0]), island)
+        load_mw = self.load_demand_mw * dynamics.damping_factor(flow.bus_island)
+        connected = connected_mw(solver, self.feeders, load_mw)
+        demand = Demand(load_mw, self.load_demand_mvar, dynamics.governors(), connected)
         if last:
             steps = [blackout(flow, island, self.feeders)]
         else:
             steps = relieve(self._case, flow, island, self.feeders, demand, self._protection.uvls_max_steps)
+        if flow.unit_on[solver.unit].any():
+            dynamics.settle_island(island, *settled(solver, self.feeders, demand))
         for step in steps:
             self._log.relief(self.t_s, step, self.load_demand_mw, unit_mw)
 
