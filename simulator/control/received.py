@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -27,7 +28,7 @@ class ReceivedState:
         by_station: dict[str, list[int]] = defaultdict(list)
         for i, tag in enumerate(model.tags):
             by_station[tag.station].append(i)
-        self._joined: dict[tuple[str, ...], Slots] = {}
+        self._joined: dict[tuple[str, ...], tuple[Slots, struct.Struct]] = {}
         self._station_slots = {station: np.array(slots) for station, slots in by_station.items()}
 
     def update(self, messages: Iterable[AnyMessage]) -> set[str]:
@@ -37,19 +38,22 @@ class ReceivedState:
         if not heard:
             return set()
         stations = tuple([message.producer for message in heard])
-        # One copy for all stations: a thousand small ones a second would cost more than the power flow.
-        # Of two reports of one station the later counts.
-        fresh = np.array(list(itertools.chain.from_iterable([message.values for message in heard])))
-        slots = self._slots_of(stations)
+        slots, packer = self._joined_of(stations)
+        # One copy for all stations: a thousand small ones would cost more than the power flow. Of two
+        # reports of one station the later counts.
+        packed = packer.pack(*itertools.chain.from_iterable([message.values for message in heard]))
+        fresh = np.frombuffer(packed)
         missing = np.isnan(fresh)
         self.values[slots] = np.where(missing, self.values[slots], fresh) if missing.any() else fresh
         return set(stations)
 
-    def _slots_of(self, stations: tuple[str, ...]) -> Slots:
+    def _joined_of(self, stations: tuple[str, ...]) -> tuple[Slots, struct.Struct]:
+        """Positions of all values of these stations, in their order, and what makes an array of them."""
         if stations not in self._joined:
             if len(self._joined) > MAX_JOINED:
                 self._joined.clear()
-            self._joined[stations] = np.concatenate([self._station_slots[s] for s in stations])
+            slots = np.concatenate([self._station_slots[s] for s in stations])
+            self._joined[stations] = slots, struct.Struct(f"{len(slots)}d")
         return self._joined[stations]
 
     def slots(self, tags: Iterable[str]) -> Slots:

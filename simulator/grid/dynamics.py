@@ -40,7 +40,7 @@ class FrequencyDynamics:
     def __init__(self, case: GridCase, protection: ProtectionSettings, settings: DynamicsSettings) -> None:
         n, g, d = len(case.bus_name), len(case.unit_name), len(case.load_bus)
         self._case = case
-        self._step_s = settings.step_s
+        self._step_s, self._calm_step_s = settings.step_s, settings.calm_step_s
         self._nominal_hz = case.nominal_hz
         self._energy_mw_s = case.unit_inertia_s * case.unit_p_max_mw
         self.load_damping = settings.load_damping_pu
@@ -179,17 +179,23 @@ class FrequencyDynamics:
         """(n,) frequency at every bus, 0 where dead."""
         return np.asarray(np.where(bus_island >= 0, self.islands.hz[bus_island], 0.0))
 
-    def run(self, span_s: float) -> float:
+    def run(self, span_s: float, calm: bool = False) -> float:
         """Sub-step until a frequency relay acts or ``span_s`` is over; returns the seconds that passed.
 
-        What acted stands in ``loads.acts`` and ``relays.trips``, until the next call.
+        What acted stands in ``loads.acts`` and ``relays.trips``, until the next call. calm: long sub-steps
+        will do, as long as no frequency comes near a relay's setting.
         """
         self.loads.acts.fill(False)
         self.relays.trips.fill(False)
         self.acted = False
         if span_s <= 0.0:
             return 0.0
-        steps = math.ceil(span_s / self._step_s - 1e-9)
+        if calm and self._substep(span_s, self._calm_step_s, only_quiet=True) >= 0.0:
+            return span_s
+        return self._substep(span_s, self._step_s, only_quiet=False)
+
+    def _substep(self, span_s: float, step_s: float, only_quiet: bool) -> float:
+        steps = math.ceil(span_s / step_s - 1e-9)
         passed_s, lowest_hz, self.acted = run_frequency(
             self.units,
             self.islands,
@@ -203,6 +209,7 @@ class FrequencyDynamics:
             self._n_islands,
             span_s,
             max(steps, 1),
+            only_quiet,
         )
         self.lowest_hz = min(self.lowest_hz, lowest_hz)
         return float(passed_s)

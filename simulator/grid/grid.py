@@ -211,8 +211,9 @@ class Grid(SolvedGrid):
         self._connect()
         self._dynamics.take_losses(self._flow.island_losses_mw + self._drawn_mw[: len(self._flow.islands)])
         left = until_s - self.t_s
-        span = min(left, self._settings.resolve_s) if self.t_s < self._calm_at_s else left
-        passed = self._dynamics.run(min(span, self._relay_s))
+        calm = self.t_s >= self._calm_at_s
+        span = left if calm else min(left, self._settings.resolve_s)
+        passed = self._dynamics.run(min(span, self._relay_s), calm)
         self.t_s = until_s if left - passed < SAME_INSTANT_S else self.t_s + passed
         acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_voltage)]
         if any(acted) or self._dynamics.acted:

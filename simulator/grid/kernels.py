@@ -213,11 +213,13 @@ def run_frequency(
     n_islands: int,
     span_s: float,
     n_steps: int,
+    only_quiet: bool,
 ) -> tuple[float, float, bool]:
     """Sub-step until a frequency relay acts or ``span_s`` is over; returns the time that passed, s, the
     lowest frequency of any island in any sub-step, inf without one, and whether a relay acted.
 
     quiet_hz: see ``quiet_band``. Which relays acted stands in ``loads.acts`` and ``relays.trips``.
+    only_quiet: as soon as a frequency leaves the band all is as before the call, and -1 s have passed.
     """
     step_s = span_s / n_steps
     valve_decay, decay = np.exp(-step_s / model.valve_s), np.exp(-step_s / model.reheat_s)
@@ -228,6 +230,7 @@ def run_frequency(
     # Taken out of the tuple once: a look-up in the loop counts references.
     load_mw, losses_mw, energy_mw_s, hz = islands.load_mw, islands.losses_mw, islands.energy_mw_s, islands.hz
     ends = islands.end
+    start_hz = hz[:n_islands].copy()
     was_quiet = acts = trips = False
     passed_s = span_s
     for n in range(n_steps):
@@ -246,6 +249,9 @@ def run_frequency(
         # Two quiet sub-steps in a row: every timer is at 0 already, so nothing is left to do.
         if quiet and was_quiet:
             continue
+        if only_quiet and not quiet:
+            hz[:n_islands] = start_hz
+            return -1.0, np.inf, False
         was_quiet = quiet
         acts = watch_loads(loads, hz, stages_hz, ufls_delay_s, step_s)
         trips = watch_units(relays, units, hz, step_s)

@@ -134,17 +134,19 @@ class ProtectionSettings(Settings, frozen=True):
 class DynamicsSettings(Settings, frozen=True):
     """Frequency model, the same for every unit.
 
-    step_s: largest sub-step, at most 0.05; valve_s: governor and valve lag; reheat_s, high_pressure_share:
-    turbine (Anderson and Mirheydar 1990, 8 s and 0.3); load_damping_pu: per unit of load per unit of
-    frequency; deadband_hz: of governors, without step (0.036 Hz is the most that NERC's guideline on primary
-    frequency control recommends); resolve_s: longest time between two power flows while disturbed;
-    calm_after_s: how long after the last action the grid counts as disturbed.
+    step_s: largest sub-step, at most 0.05; calm_step_s: the same, at most 0.2, while nothing has acted for
+    calm_after_s and every frequency is where no relay picks up; valve_s: governor and valve lag; reheat_s,
+    high_pressure_share: turbine (Anderson and Mirheydar 1990, 8 s and 0.3); load_damping_pu: per unit of
+    load per unit of frequency; deadband_hz: of governors, without step (0.036 Hz is the most that NERC's
+    guideline on primary frequency control recommends); resolve_s: longest time between two power flows
+    while disturbed; calm_after_s: how long after the last action the grid counts as disturbed.
     slack_bus: name of the bus whose units take the power flow's imbalance in the island they are in, "" for
     all units by stored energy, which is what an instant's imbalance does. q_limits: units that cannot hold
     their voltage within their reactive limits give the limit instead.
     """
 
     step_s: float = 0.025
+    calm_step_s: float = 0.1
     valve_s: float = 0.2
     reheat_s: float = 8.0
     high_pressure_share: float = 0.3
@@ -165,6 +167,8 @@ class DynamicsSettings(Settings, frozen=True):
         """Raise BadInput where a value is outside what the kernels can work with."""
         if not 0.0 < self.step_s <= 0.05:
             raise BadInput("dynamics step_s", self.step_s, "above 0, at most 0.05")
+        if not 0.0 < self.calm_step_s <= 0.2:
+            raise BadInput("dynamics calm_step_s", self.calm_step_s, "above 0, at most 0.2")
         for name in ("valve_s", "reheat_s", "resolve_s"):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0.0):

@@ -324,3 +324,33 @@ def test_a_dead_load_forgets_how_long_its_frequency_was_low():
     dynamics.regroup(part, np.ones(len(case.unit_name), dtype=np.bool_), np.full(len(part), 59.0))
     assert dynamics.loads.timer_s[0] == 0.0
     assert (dynamics.loads.timer_s[1:] == 0.09).all()
+
+
+def test_calm_sub_steps_give_the_same_frequency():
+    """Long sub-steps in calm against the short ones, a minute of drifting load."""
+    case = load_case("rts24")
+    ends = []
+    for calm in (False, True):
+        dynamics, _ = one_island(case, DynamicsSettings(), case.load_mw)
+        seen = []
+        for scan in range(15):
+            put_load(dynamics, case, case.load_mw * (1.0 + 0.001 * np.sin(scan)), np.array([LOSSES_MW]))
+            dynamics.run(4.0, calm)
+            seen.append(float(dynamics.islands.hz[0]))
+        ends.append(seen)
+    assert np.abs(np.array(ends[0]) - 60.0).max() > 2e-3
+    np.testing.assert_allclose(ends[1], ends[0], atol=5e-5, rtol=0.0)
+
+
+def test_calm_sub_steps_give_way_where_a_relay_may_pick_up():
+    case = load_case("rts24")
+    both = []
+    for calm in (False, True):
+        dynamics, _ = one_island(case, DynamicsSettings(), case.load_mw, ProtectionSettings())
+        put_load(dynamics, case, case.load_mw * 1.3, np.array([LOSSES_MW]))
+        passed = dynamics.run(4.0, calm)
+        both.append(
+            (passed, dynamics.islands.hz[:1].tobytes(), dynamics.units.power.tobytes(), dynamics.lowest_hz)
+        )
+    assert both[0] == both[1]
+    assert both[0][0] < 4.0
