@@ -124,6 +124,15 @@ def test_a_unit_trips_and_waits_for_the_operator(run):
     assert twin.faults.units_out_of_order == set()
 
 
+def test_contactors_drop_out_in_a_dip_between_two_scans(run):
+    # Bus 20 is dead for half a second.
+    water = WaterSettings(network="net1", bus="20")
+    faults = (fault("unit", "G34", 4.0), fault("line", RADIAL, 9.0, 9.5))
+    twin, _, events = run(40.0, *faults, water=water)
+    assert twin.grid.bus_energised.all()
+    assert told(events, "pump_lost", "pump_back") == [(12.0, "pump_lost", "9"), (28.0, "pump_back", "9")]
+
+
 def test_a_pump_fails_and_runs_again(run):
     twin, reports, _ = run(600.0, fault("pump", "9", 130.0, 400.0))
     flow = column(twin, reports, "PLC/9_flow_m3h")
