@@ -109,6 +109,16 @@ def content(folder):
             "fault=[{{ kind = 'instrument_bias', element = 'S2/nosuch', start_s = 4.0, size = 1.0 }}]",
             ["fault[0].element", "'S2/nosuch'", "tags.csv"],
         ),
+        (
+            "fault=[{{ kind = 'burst', element = '22', start_s = 4.0, size = 1e300 }}]",
+            ["fault[0].size", "1e+300", "at most 1e+06 m3/h per sqrt(m)"],
+        ),
+        ("supply=[{{ bus = '2', restart_s = 1e300 }}]", ["supply[0].restart_s", "1e+300", "<= 2678400"]),
+        ("supply=[{{ bus = '2', fuel_h = 1e300 }}]", ["supply[0].fuel_h", "1e+300"]),
+        (
+            "communication=[{{ station = 'S2', battery_h = 1.0, recharge_h = 1e-300 }}]",
+            ["communication[0].recharge_h", "1e-300"],
+        ),
         ("scenario.scan_s=1e-6", ["scenario.duration_s", "200", "scans"]),
         ("supply=[{{ bus = 'nosuch' }}]", ["supply.bus", "'nosuch'", "a bus of ieee14"]),
         ("supply=[{{ bus = '2', feeder = 20 }}]", ["supply.feeder", "20", "0 to 19"]),
