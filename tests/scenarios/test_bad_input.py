@@ -18,6 +18,7 @@ def refused(tmp_path, capsys):
     (tmp_path / "broken" / "model.json").write_text("{")
     (tmp_path / "empty.inp").write_text("")
     (tmp_path / "binary.inp").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "deep.toml").write_text("a = " + 5000 * "[" + 5000 * "]")
     (tmp_path / "words.inp").write_text("[JUNCTIONS]\n one two three\n[END]\n")
     scenario = write_tiny(tmp_path)
     before = content(tmp_path)
@@ -147,6 +148,12 @@ def test_a_bad_value_of_a_scenario(override, parts, refused):
     sentence = refused("run", "{scenario}", "--set", override, "--out", "{tmp}/out")
     for part in ["tiny.toml", *parts]:
         assert part in sentence
+
+
+def test_a_file_of_lists_in_lists(refused):
+    assert "without lists hundreds deep" in refused("run", "{tmp}/deep.toml", "--out", "{tmp}/out")
+    deep = refused("run", "{scenario}", "--set", "water.plcs={tmp}/deep.toml", "--out", "{tmp}/out")
+    assert "water.plcs" in deep
 
 
 def test_a_model_that_does_not_fit_the_scenario(refused):
