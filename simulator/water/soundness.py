@@ -23,7 +23,8 @@ def check_sound(layout: Layout) -> None:
 
 
 def _check_connected(layout: Layout) -> None:
-    """Raises BadInput naming a node without any link, or a junction from which no chain of links, open or closed, leads to a source."""
+    """Raises BadInput naming a node without any link, or a junction from which no chain of links, open or
+    closed, leads to a source."""
     loose = np.ones(len(layout.node_names), dtype=np.bool_)
     loose[layout.link_from] = loose[layout.link_to] = False
     if loose.any():

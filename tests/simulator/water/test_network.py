@@ -134,7 +134,7 @@ def test_a_tank_without_any_link_is_named(tmp_path):
 
 
 def test_a_node_at_no_height_is_named(tmp_path):
-    inp = written(tmp_path, join=GOOD["join"] + "\n P6 E A 10 300 100\n[JUNCTIONS]\n E  nan  1")
+    inp = written(tmp_path, join=GOOD["join"] + "\n[JUNCTIONS]\n E  nan  1\n[PIPES]\n P6 E A 10 300 100")
     with pytest.raises(BadInput, match=r"finite elevations \(not so node E"):
         Water(inp)
 
