@@ -23,6 +23,7 @@ SafeMode = Literal[
 EventKind = Literal[
     "line_trip",
     "generator_trip",
+    "field_forced",
     "load_shed",
     "island",
     "voltage_collapse",

@@ -92,6 +92,12 @@ class Agc:
             self.integral_mw = before_mw
         return np.asarray(power)
 
-    def absorb(self, base_mw: Floats, new_base_mw: Floats) -> None:
-        """A redispatch has taken over ``new - base``; regulate only what is left."""
-        self.integral_mw -= float((new_base_mw - base_mw).sum())
+    def absorb(self, moved_mw: float) -> None:
+        """Base points have moved by ``moved_mw`` in sum: as much of the regulation is taken over.
+
+        Regulation ends at 0: what a redispatch takes over beyond it was given by governors, which let go by
+        themselves when the frequency comes back.
+        """
+        if moved_mw * self.integral_mw > 0.0:
+            left_mw = max(abs(self.integral_mw) - abs(moved_mw), 0.0)
+            self.integral_mw = math.copysign(left_mw, self.integral_mw)

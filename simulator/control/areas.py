@@ -86,14 +86,17 @@ class Areas:
             )
             self._zones.append(_Zone(agc, units, ties, np.where(out[ties], 1.0, -1.0)))
 
-    def schedule(self, old_mw: Floats, new_mw: Floats, flow_mw: Floats) -> None:
-        """A redispatch: base points (u,) before and after, and the flows (n_branch,) that it expects."""
-        for zone in self._zones:
-            zone.agc.absorb(old_mw[zone.units], new_mw[zone.units])
+    def schedule(self, flow_mw: Floats) -> None:
+        """A redispatch: the flows (n_branch,) that it expects."""
         if len(self._zones) > 1:
             if self._ramp_left_s < 0.0:
                 self._scheduled = self._received.take(self._flow_slots)
             self._rate, self._ramp_left_s = (flow_mw - self._scheduled) / PERIOD_S, PERIOD_S
+
+    def absorb(self, moved_mw: Floats) -> None:
+        """Base points (u,) have moved on their way to the last redispatch."""
+        for zone in self._zones:
+            zone.agc.absorb(float(moved_mw[zone.units].sum()))
 
     def correct(self, base_mw: Floats, capacity_mw: Floats, last_mw: Floats, step_s: float) -> Floats:
         """Set-points (u,) MW; last_mw: those before."""

@@ -20,6 +20,9 @@ BAND_HZ = 0.2
 """An island outside this band about nominal frequency is left to recover first."""
 
 LIVE_PU = 0.9
+HIGH_PU = 1.1
+"""A bus above this energises nothing: another line without load would raise it further."""
+
 NO_WORSE_PU = 0.01
 """Share of rating by which a loading above the emergency rating may seem to grow: less than meters can
 tell."""
@@ -63,7 +66,7 @@ def may_close(branch: int, sight: Sight, redispatch: Redispatch, dead: Flags) ->
 def _carries(live: int, sight: Sight) -> bool:
     """Whether a live bus is fit to energise a dead one, whose load has been cut off before."""
     label = int(sight.island[live])
-    return bool(sight.voltage_pu[live] >= LIVE_PU and sight.steady(label))
+    return bool(LIVE_PU <= sight.voltage_pu[live] <= HIGH_PU and sight.steady(label))
 
 
 def _overloads_nothing(branch: int, redispatch: Redispatch) -> bool:

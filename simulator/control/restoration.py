@@ -1,7 +1,8 @@
 """Operators bring back what tripped, by switching orders decided on received values alone.
 
 One switching at a time, ``switching_s`` apart and not before ``reclose_s`` after the element was seen out:
-first lines between live buses, then dead buses from live neighbours, then ties between islands. Units start
+first lines between live buses, then dead buses from live neighbours, then ties between islands. A dead part
+comes back bus by bus, for its lines without load would raise the voltage beyond bounds together. Units start
 again by themselves after their hot-start time. Load comes back feeder by feeder, ``pick_up_s`` apart. An
 order that shows no effect is repeated; a line or a feeder that opens again waits twice as long each time.
 """
@@ -62,6 +63,7 @@ class Restoration:
         self._feeders: Floats = np.zeros(len(model.buses))
         self._branch_due = np.full(len(model.branches), np.nan)
         self._openings = np.zeros(len(model.branches), dtype=np.int64)
+        self._split = np.zeros(len(model.branches), dtype=np.bool_)
         self._unit_due = np.full(len(model.units), np.nan)
         self._shed_due = np.full(len(model.buses), np.nan)
         self._seen_feeders: Floats = np.zeros(len(model.buses))
@@ -91,8 +93,9 @@ class Restoration:
         settings = self._settings
         fresh = out & np.isnan(self._branch_due)
         wait = settings.reclose_s * 2.0 ** np.minimum(self._openings, MAX_DOUBLINGS)
+        wait[self._split] = 0.0
         self._branch_due[fresh] = t_s + wait[fresh]
-        self._openings[fresh] += 1
+        self._openings[fresh & ~self._split] += 1
         self._branch_due[~out] = np.nan
         fresh = off & np.isnan(self._unit_due)
         self._unit_due[fresh] = t_s + self._hot_start_s[fresh]
@@ -147,9 +150,25 @@ class Restoration:
         branch = found[next(kind for kind in KINDS if kind in found)]
         self._switching_due = t_s + self._settings.switching_s
         self._branch_due[branch] = t_s + RETRY_S
+        self._split[branch] = False
+        return [
+            *self._split_off(branch, dead),
+            *self._cut_loads(branch, sight, dead),
+            self._order(branch, closed=True),
+        ]
+
+    def _order(self, branch: int, closed: bool) -> Setpoint:
         name = self._model.branches[branch].name
-        order = Setpoint(self._branch_link[branch], name, "branch_closed", 1.0)
-        return [*self._cut_loads(branch, sight, dead), order]
+        return Setpoint(self._branch_link[branch], name, "branch_closed", float(closed))
+
+    def _split_off(self, branch: int, dead: Flags) -> list[Setpoint]:
+        """Open what leads on from the dead bus that a branch will energise; it is closed in its turn."""
+        network = self._redispatch.dc.network
+        start, end = network.start, network.end
+        first = start[branch] if dead[start[branch]] else end[branch]
+        onward = ((start == first) | (end == first)) & dead[start] & dead[end] & self._redispatch.closed
+        self._split |= onward
+        return [self._order(int(i), closed=False) for i in np.flatnonzero(onward)]
 
     def _cut_loads(self, branch: int, sight: Sight, dead: Flags) -> list[Setpoint]:
         """Open all feeders of the dead part that a branch will energise: its load comes back in blocks."""

@@ -143,13 +143,16 @@ class ControlCentre:
     def _solve(self, t_s: float) -> None:
         result = self._redispatch.solve(self._base, self._believed.capacity_mw)
         new = result.power_mw
-        self._areas.schedule(self._target, new, self._redispatch.expected_flows(new))
+        self._areas.schedule(self._redispatch.expected_flows(new))
         self._target = new.copy()
         _log_slacks(t_s, result)
 
     def _unit_setpoints(self) -> list[Setpoint]:
         step = self._ramp_per_s * self._model.exchange_s
-        self._base = self._base + np.minimum(np.maximum(self._target - self._base, -step), step)
+        moved = np.minimum(np.maximum(self._target - self._base, -step), step)
+        if moved.any():
+            self._base = self._base + moved
+            self._areas.absorb(moved)
         self._ordered = self._areas.correct(
             self._base, self._believed.capacity_mw, self._ordered, self._model.exchange_s
         )

@@ -23,9 +23,11 @@ class GridEvent(NamedTuple):
 
     switch: by hand or fault; a branch with value 1 closed, 0 open; a started unit, value 1 on; a bus with
     value the feeders restored, negative those kept open while it is dead. line_trip: by a relay, loading in
-    pu of rating. generator_trip: MW lost; cause frequency, voltage, cooling, fault, out_of_step, blackout or
-    island (its part of the grid died). load_shed: MW at this bus, cause as in ``ShedCause``. island: how many
-    live islands there are now, value the buses of the largest. solver: no power flow solution in the island
+    pu of rating; cause overload, or energising where the live part could not bear the dead one.
+    generator_trip: MW lost; cause frequency, voltage, cooling, fault, out_of_step, blackout or island (its
+    part of the grid died). field_forced: a unit gives more than its reactive limit for a short time, by so
+    many Mvar at its beginning. load_shed: MW at this bus, cause as in ``ShedCause``. island: how many live
+    islands there are now, value the buses of the largest. solver: no power flow solution in the island
     of this bus. voltage_collapse: MW lost in the pocket (cause collapse) or island (blackout) around this
     bus, each bus of which has its load_shed too.
     """
@@ -66,13 +68,19 @@ class EventLog:
         bus = self._case.bus_name[self._case.load_bus[load]]
         self._add(t_s, "switch", bus, cause, closed, "feeders")
 
-    def line_trip(self, t_s: float, branch: int, loading_pu: float) -> None:
-        """Branch opened by its overload relay at this loading."""
-        self._add(t_s, "line_trip", self._case.branch_name[branch], "overload", loading_pu, "pu of rating")
+    def line_trip(self, t_s: float, branch: int, loading_pu: float, cause: str) -> None:
+        """Branch opened by a relay at this loading."""
+        self._add(t_s, "line_trip", self._case.branch_name[branch], cause, loading_pu, "pu of rating")
 
     def generator_trip(self, t_s: float, unit: int, cause: str, lost_mw: float) -> None:
         """Unit off that gave ``lost_mw``."""
         self._add(t_s, "generator_trip", self._case.unit_name[unit], cause, lost_mw, "MW")
+
+    def field_forced(self, t_s: float, unit: int, over_mvar: float) -> None:
+        """Unit begins to give this much more than its upper reactive limit."""
+        self._add(
+            t_s, "field_forced", self._case.unit_name[unit], "no solution within limits", over_mvar, "Mvar"
+        )
 
     def load_shed(self, t_s: float, loads: Index, blocks: Index, cause: str, demand_mw: Floats) -> None:
         """``blocks`` feeders opened at each of ``loads``; one event per bus that lost any."""

@@ -115,18 +115,32 @@ class Grid(SolvedGrid):
         """Close a branch, now, if the synchronism check lets it; returns "" or why it stays open.
 
         A dead part that meets a live one comes alive, with every load whose feeders are closed; two islands
-        meet at their inertia-weighted mean frequency. What relays or orders opened stays open.
+        meet at their inertia-weighted mean frequency. What relays or orders opened stays open. Where the live
+        part has no operating point with a dead one, the branch trips again at once, as relays do on the
+        voltage that lines without load, or load without generation, would bring about.
         """
         if self._flow.closed[branch]:
             return ""
+        ends = self._flow.bus_island[[self._case.branch_from[branch], self._case.branch_to[branch]]]
+        energises = self._started and (ends == DEAD).sum() == 1
         hz = self._dynamics.islands.hz
         refusal = (
             closing_refusal(self._case, self._flow, hz, self._protection, branch) if self._started else ""
         )
         if not refusal:
             self._flow.close_branch(branch)
-            self._switched(branch, cause, closed=True)
+            self._overload.reset(branch)
+            self._log.switch(self.t_s, branch, cause, closed=True)
+            if energises and self._flow_fails_at(self._case.branch_from[branch]):
+                self._log.line_trip(self.t_s, branch, 0.0, "energising")
+                self._flow.open_branch(branch)
+            self._switched_over()
         return refusal
+
+    def _flow_fails_at(self, bus: int) -> bool:
+        """Whether the island that ``bus`` is in now has no power flow."""
+        failed = self._solve_once()
+        return int(self._flow.bus_island[bus]) in failed
 
     def start_unit(self, unit: int) -> str:
         """Put a unit that is off back on, now; returns "" or why it cannot.
@@ -238,7 +252,7 @@ class Grid(SolvedGrid):
         self._disturbed()
         for i in np.flatnonzero(self._overload.trips & self._flow.closed):
             branch = int(i)
-            self._log.line_trip(self.t_s, branch, self.branch_loading_pu[branch])
+            self._log.line_trip(self.t_s, branch, self.branch_loading_pu[branch], "overload")
             self._flow.open_branch(branch)
             self._overload.reset(branch)
         for trips, cause in (

@@ -47,7 +47,7 @@ class PowerFlow:
     ``islands`` or DEAD. participation (g,): how units share an island's imbalance; a part of the grid is
     alive while it holds a unit that is on and participates. slack_bus: the island with a participating unit
     at this bus (position) gives its whole imbalance to that; -1 for none. q_limits: enforce the units'
-    reactive limits.
+    reactive limits; may_force, forced (g,): units that may, and that do, give more than theirs for now.
     voltage (n,): complex pu, 0 where dead; magnitude (n,); flows: see ``Flows``; unit_mw, unit_mvar (g,):
     electrical output; shunt_mw (n,): active power that bus shunts draw; island_losses_mw: of branches and
     shunts, per island. changed: status has, since ``update_topology``.
@@ -66,6 +66,7 @@ class PowerFlow:
         self._admittance = branch_admittance(case)
         self.closed = np.ones(branches, dtype=np.bool_)
         self.unit_on = np.ones(g, dtype=np.bool_)
+        self.may_force = np.zeros(g, dtype=np.bool_)
         self.islands: list[IslandSolver] = []
         self.bus_island = np.full(n, DEAD, dtype=np.int64)
         self._solution = Solution(np.zeros(n, dtype=np.complex128), np.zeros(g), np.zeros(g))
@@ -171,6 +172,7 @@ class PowerFlow:
             self._participation,
             self._slack_unit,
             self._solution,
+            self.may_force,
         )
 
     # Solving
@@ -199,6 +201,14 @@ class PowerFlow:
             self.island_losses_mw,
         )
         return attempts
+
+    @property
+    def forced(self) -> Flags:
+        """(g,) units that give more than their upper reactive limit, since there is no solution without."""
+        forced = np.zeros(len(self.unit_on), dtype=np.bool_)
+        for solver in self.islands:
+            forced |= solver.forced & solver.unit
+        return forced
 
     @property
     def unit_mode(self) -> Index:

@@ -18,6 +18,7 @@ from simulator.grid.reactive_limits import (
     MAX_RETURNS,
     SETTLED,
     TO_LIMITS,
+    TOLERANCE_MVAR,
     UPPER,
     Machines,
     next_step,
@@ -36,6 +37,9 @@ TOLERANCE_PU = 1e-8
 SUSPECT_VOLTAGE_PU = 0.7
 # Below this it is no operating point: a bus without injection has a root at 0 V, which is a short circuit.
 FALSE_VOLTAGE_PU = 0.3
+# Field current that IEEE C50.13 lets a machine carry for 30 s. Reactive power stands for it, on the safe
+# side: the part of the field that active power needs does not grow.
+FORCING_PU = 1.46
 
 
 class Solution(NamedTuple):
@@ -52,7 +56,8 @@ class IslandSolver:
     bus (n,): True inside; closed (l,), unit_on (g,): status; participation (g,): share of each unit in the
     island's imbalance, units at 0 take none; chosen (g,): units that take all of it while any of them is on;
     solution: shared with the other islands, each writes its own buses and units only. mode (g,):
-    ``HOLDS_VOLTAGE``, or at the upper (1) or lower (-1) reactive limit.
+    ``HOLDS_VOLTAGE``, or at the upper (1) or lower (-1) reactive limit. may_force (g,): shared too; which
+    units may for now give FORCING_PU of their upper limit; forced (g,): which of them do.
     Loads and unit powers are rounded to float32 by lightsim2grid (1e-5 MW), so balances hold to that.
     """
 
@@ -67,6 +72,7 @@ class IslandSolver:
         participation: Floats,
         chosen: Flags,
         solution: Solution,
+        may_force: Flags,
     ) -> None:
         self.bus = bus
         self.load = bus[case.load_bus]
@@ -76,6 +82,8 @@ class IslandSolver:
         self._modes = modes
         self._solution = solution
         self._participation, self._chosen = participation, chosen
+        self._may_force = may_force
+        self.forced = np.zeros(len(participation), dtype=np.bool_)
         self._share = np.zeros(len(participation))
         self._positions = branch_positions(case)
         self._buses = np.flatnonzero(bus)
@@ -196,8 +204,9 @@ class IslandSolver:
         Returns the start that led to a solution: "warm", else "flat", else "dc"; "none" without a solution,
         and then the island's part of ``solution`` is that of an earlier power flow. With
         reactive limits, units beyond theirs give what they can and no longer hold their voltage, until the
-        voltage needs them less.
+        voltage needs them less; where that has no solution, units force their fields if they may.
         """
+        self.forced.fill(False)
         if not self._has_source:
             return "none"
         model = self._model
@@ -208,7 +217,24 @@ class IslandSolver:
         if start == "none" and (self.mode != HOLDS_VOLTAGE).any():
             # That units gave their limits before says nothing of now.
             start = "flat" if self._all_in_control(unit_mw) else "none"
-        return self._respect_limits(unit_mw, start) if self._modes.limited and start != "none" else start
+        if not self._modes.limited or start == "none":
+            return start
+        start = self._respect_limits(unit_mw, start)
+        return (
+            self._force_fields(unit_mw) if start == "none" and self._may_force[self._units].any() else start
+        )
+
+    def _force_fields(self, unit_mw: Floats) -> Start:
+        """All units hold their voltage with what they may give for a short time; "none" if not enough."""
+        if not self._all_in_control(unit_mw):
+            return "none"
+        given, high = self._solution.unit_mvar, self._modes.high_mvar
+        beyond = self.unit & (given > high + TOLERANCE_MVAR)
+        allowed = self._may_force & (given <= FORCING_PU * high)
+        if (beyond & ~allowed).any():
+            return "none"
+        self.forced[:] = beyond
+        return "flat"
 
     def _respect_limits(self, unit_mw: Floats, start: Start) -> Start:
         """Switch units to and from their reactive limits until none is beyond one and none is needed less.

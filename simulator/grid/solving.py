@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 MAX_RELIEFS = 20
+# IEEE C50.13: so long may the field carry ``FORCING_PU``; that it then has to cool so long is an assumption.
+FORCING_S = 30.0
+FIELD_COOLED_S = 600.0
 
 
 class SolvedGrid(GridState):
@@ -45,6 +48,9 @@ class SolvedGrid(GridState):
         # Seconds until the first overload or voltage relay acts if nothing changes.
         self._relay_s = math.inf
         self._feeder_changes = -1
+        self._forced_from_s: Floats = np.full(len(case.unit_name), -np.inf)
+        self._any_forced = False
+        self._flow.may_force.fill(True)
         self.lowest_voltage_pu: Floats = np.zeros(len(case.bus_name))
         self.t_s = 0.0
 
@@ -63,14 +69,30 @@ class SolvedGrid(GridState):
             # Giving an island up ends it, so that this loop ends too.
             self._relieve(failed[0], last=reliefs >= MAX_RELIEFS)
             reliefs += 1
+        self._count_forcing()
         self._measure()
 
     def _solve_once(self) -> list[int]:
         """Follow the topology and solve; returns the islands without solution."""
         self._follow_topology()
         self._connect()
+        if self._any_forced:
+            forced_s = self.t_s - self._forced_from_s
+            np.logical_or(forced_s < FORCING_S, forced_s >= FIELD_COOLED_S, out=self._flow.may_force)
         attempts = self._flow.solve(self._active, self._reactive, self._dynamics.units.power)
         return [attempt.island for attempt in attempts if attempt.start == "none"]
+
+    def _count_forcing(self) -> None:
+        """Units that had to force their fields may do so for FORCING_S, and not again until they are cool."""
+        if not any(solver.forced.any() for solver in self._flow.islands):
+            return
+        forced, self._any_forced = self._flow.forced, True
+        # The limits come back at their time.
+        self._disturbed()
+        for i in np.flatnonzero(forced & (self.t_s - self._forced_from_s >= FIELD_COOLED_S)):
+            self._forced_from_s[i] = self.t_s
+            over_mvar = self._flow.unit_mvar[i] - self._case.unit_q_max_mvar[i]
+            self._log.field_forced(self.t_s, int(i), over_mvar)
 
     def _relieve(self, island: int, last: bool) -> None:
         """Shed, trip or give up what keeps an island from a solution; ``last``: give it up."""

@@ -1,4 +1,4 @@
-"""Reads a PLC graph from a TOML file; the format is described in docs/physics-plc.md."""
+"""Reads a PLC graph from a TOML file; the format is described in docs/physics/plc.md."""
 
 from __future__ import annotations
 

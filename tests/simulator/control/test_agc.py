@@ -37,9 +37,20 @@ def test_redispatch_takes_over_what_it_covers():
     for _ in range(20):
         before = agc.correct(BASE, 59.98, 4.0)
     moved = BASE + (before - BASE)
-    agc.absorb(BASE, moved)
+    agc.absorb(float((moved - BASE).sum()))
     after = agc.correct(moved, 60.0, 4.0)
     assert abs(after.sum() - before.sum()) < 0.3 * (before - BASE).sum()
+
+
+def test_redispatch_does_not_take_over_what_governors_give():
+    """Base points that rise to cover what governors hold leave no regulation downwards behind."""
+    agc = Agc(P_MAX, 400.0, 60.0)
+    agc.correct(BASE, 59.98, 4.0)
+    assert agc.integral_mw > 0.0
+    agc.absorb(500.0)
+    assert agc.integral_mw == 0.0
+    agc.absorb(500.0)
+    assert agc.integral_mw == 0.0
 
 
 def test_set_points_stay_within_capacity():

@@ -100,6 +100,33 @@ def test_a_cascade_is_undone(make):
     assert np.abs(loop.grid.bus_frequency_hz - 60.0).max() < 0.1
 
 
+def test_a_large_dead_part_comes_back_bus_by_bus(make):
+    """The west of the grid is dead. Its lines together would charge more than the live units can absorb."""
+    loop = make(load_scale=0.75, security="n-0")
+    loop.open("4-14", "6-11", "16-17")
+    for unit in ("G30", "G31", "G32", "G37", "G38", "G39"):
+        loop.grid.trip_unit(loop.case.unit_index(unit), "fault")
+    loop.run(60.0)
+    dead = (~loop.grid.bus_energised).sum()
+    assert dead > 15
+    before = len(loop.events)
+    alive_s = []
+    for _ in range(20):
+        loop.run(120.0)
+        alive_s.append(int(loop.grid.bus_energised.sum()))
+    steps = np.diff(alive_s)
+    assert ((steps >= 0) & (steps <= 1)).all()
+    assert steps.sum() >= 8
+    trouble = ("voltage_collapse", "solver", "line_trip", "generator_trip")
+    assert not [e for e in loop.events[before:] if e.kind in trouble]
+    # What operators opened for it they close again in its turn, without the wait after a trip.
+    opened = {e for _, e, v in loop.ordered("branch_closed") if v == 0.0}
+    closed = [e for _, e, v in loop.ordered("branch_closed") if v == 1.0]
+    assert len(opened & set(closed)) >= 6
+    gaps = np.diff([t for t, _, v in loop.ordered("branch_closed") if v == 1.0])
+    assert gaps.min() >= CONTROL.switching_s
+
+
 def test_load_comes_back_feeder_by_feeder(make):
     loop = make()
     start_s = loop.t_s

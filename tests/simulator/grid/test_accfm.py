@@ -3,7 +3,7 @@
 Its overload rule is taken over (any branch above 100 % of its rating trips), its slack (bus 31) and the
 case's own schedule, in which G31 gives 677.9 MW, more than its 646 MW of capacity: AC-CFM lets that stand at
 first,
-so here its capacity is raised to it. What follows differs by mechanism: see ``docs/physics-grid.md``.
+so here its capacity is raised to it. What follows differs by mechanism: see ``docs/physics/grid.md``.
 """
 
 from dataclasses import replace

@@ -9,7 +9,10 @@ from simulator.grid.case import load_case
 from simulator.grid.events import EventLog
 from tests.simulator.grid.driving import drive_randomly, start, watched
 
-KINDS = {"switch", "island", "line_trip", "generator_trip", "load_shed", "solver", "voltage_collapse"}
+KINDS = {
+    "switch", "island", "line_trip", "generator_trip", "field_forced", "load_shed", "solver",
+    "voltage_collapse",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,34 @@ def test_switching_before_the_run_is_free():
     grid.open_branch(0, "out of service")
     assert grid.close_branch(0) == ""
     assert [event.kind for event in grid.advance(4.0)] == ["switch", "switch"]
+
+
+def test_a_dead_part_that_the_live_one_cannot_bear_trips_again():
+    """The lines of 21 dead buses charge 767 Mvar, and at the end of line 4-14 that leaves no operating point:
+    the line trips again, and the live part stays."""
+    case = load_case("ieee39")
+    dispatch_mw = np.array([600.0, 600.0, 0.0, 0.0, 500.0, 600.0, 526.0, 500.0, 800.0, 520.0])
+    grid = watched(Grid(case, dispatch_mw, NO_RELAYS))
+    grid.set_demand(case.load_mw * 0.75, case.load_mvar * 0.75)
+    for name in ("4-14", "6-11", "16-17"):
+        grid.open_branch(case.branch_index(name), "test")
+    grid.advance(0.0)
+    for name in ("G30", "G31", "G32", "G33", "G37", "G38", "G39"):
+        grid.trip_unit(case.unit_index(name), "test")
+    grid.advance(4.0)
+    dead = ~grid.bus_energised
+    assert dead.sum() == 21
+    for load in np.flatnonzero(dead[case.load_bus]):
+        grid.shed_load(int(load), BLOCKS)
+    served = grid.load_served_mw.sum()
+    tie = case.branch_index("4-14")
+    assert grid.close_branch(tie, "operator") == ""
+    events = grid.advance(8.0)
+    assert [(e.kind, e.cause) for e in events if e.element == "4-14"] == [
+        ("switch", "operator"),
+        ("line_trip", "energising"),
+    ]
+    assert not {"voltage_collapse", "generator_trip", "solver"} & {e.kind for e in events}
+    assert not grid.branch_closed[tie]
+    assert (~grid.bus_energised == dead).all()
+    assert grid.load_served_mw.sum() == pytest.approx(served, rel=0.02)

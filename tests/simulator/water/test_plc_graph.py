@@ -256,7 +256,7 @@ def test_ctowns_controls_are_the_published_thresholds():
 
 
 def test_the_documented_example_is_a_graph_of_net1(tmp_path):
-    page = (ROOT / "docs" / "physics-plc.md").read_text()
+    page = (ROOT / "docs" / "physics" / "plc.md").read_text()
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.S)
     made = control(tmp_path, example)
     assert [plc.name for plc in made.graph.plcs] == ["PLC1", "PLC2", "FM-2"]
