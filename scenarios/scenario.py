@@ -33,6 +33,12 @@ _Kind = TypeVar("_Kind")
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Delay = Annotated[float, Meta(ge=0, le=31 * 86_400)]
+"""Seconds, as long as a run may last."""
+
+Hours = Annotated[float, Meta(ge=0, le=1e6)]
+Concentration = Annotated[float, Meta(ge=0, le=1e6)]
+Decay = Annotated[float, Meta(ge=0, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 MAX_SEED = 999_999
 """Evaluation seeds run from 0 to this; training uses those above."""
@@ -88,9 +94,9 @@ class Water(Section, frozen=True, kw_only=True):
     patterns: str = ""
     quality: Literal["none", "chlorine", "age", "trace", "contaminant"] = "none"
     trace_node: str = ""
-    chlorine_source_mg_l: NotNegative | None = None
-    chlorine_bulk_decay_per_day: NotNegative | None = None
-    chlorine_wall_decay_m_per_day: NotNegative | None = None
+    chlorine_source_mg_l: Concentration | None = None
+    chlorine_bulk_decay_per_day: Decay | None = None
+    chlorine_wall_decay_m_per_day: Decay | None = None
 
 
 class Control(Section, frozen=True, kw_only=True):
@@ -159,11 +165,11 @@ class Supply(Section, frozen=True, kw_only=True):
     pumps: tuple[str, ...] | Literal["all"] = "all"
     stations: tuple[str, ...] = ()
     dropout_pu: Annotated[float, Meta(ge=0, le=0.85)] = 0.7
-    restart_s: NotNegative = 10.0
-    stagger_s: NotNegative = 5.0
-    backup_kw: NotNegative = 0.0
-    backup_start_s: NotNegative = 10.0
-    fuel_h: NotNegative = 24.0
+    restart_s: Delay = 10.0
+    stagger_s: Delay = 5.0
+    backup_kw: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    backup_start_s: Delay = 10.0
+    fuel_h: Hours = 24.0
 
 
 class Cooling(Section, frozen=True, kw_only=True):
@@ -185,8 +191,8 @@ class Communication(Section, frozen=True, kw_only=True):
     """
 
     station: str
-    battery_h: NotNegative
-    recharge_h: Positive = 12.0
+    battery_h: Hours
+    recharge_h: Annotated[float, Meta(ge=0.001, le=1e6)] = 12.0
     bus: str = ""
     via: str = ""
 

@@ -47,6 +47,8 @@ def parse(path: Path) -> dict[str, Any]:
         raise BadInput("SCENARIO", str(path), "a TOML file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise BadInput("SCENARIO", str(path), f"a TOML file ({error})") from None
+    except RecursionError:
+        raise BadInput("SCENARIO", str(path), "a TOML file without lists hundreds deep") from None
 
 
 def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:

@@ -31,6 +31,8 @@ UNITS = {
     "instrument_scale": "factor",
 }
 POSITIVE_SIZE = ("burst", "contamination")
+# Beyond any pipe, dose or instrument; EPANET takes a leak far larger than this for none.
+LARGEST_SIZE = 1e6
 GRID_KINDS = ("line", "unit")
 # An outage up to this long ends by automatic reclosing, whatever is behind the line (dead times of
 # reclosers reach a minute); after a longer one the crew hands the line back, and on to a dead part only
@@ -203,10 +205,13 @@ def _check_size(fault: Fault, where: str) -> None:
     if kind not in UNITS:
         good, allowed = size == 0.0, f"none; a fault of kind {kind} has no size"
     elif kind in POSITIVE_SIZE:
-        good, allowed = 0.0 < size < math.inf, f"more than 0, in {UNITS[kind]}"
+        good, allowed = 0.0 < size <= LARGEST_SIZE, f"more than 0, at most {LARGEST_SIZE:g} {UNITS[kind]}"
     elif kind == "instrument_scale":
-        good, allowed = 0.0 <= size < math.inf, "a factor from 0 up"
+        good, allowed = 0.0 <= size <= LARGEST_SIZE, f"a factor from 0 to {LARGEST_SIZE:g}"
     else:
-        good, allowed = math.isfinite(size) and size != 0.0, f"a finite number other than 0, in {UNITS[kind]}"
+        good, allowed = (
+            0.0 < abs(size) <= LARGEST_SIZE,
+            f"a number other than 0, at most {LARGEST_SIZE:g} {UNITS[kind]}",
+        )
     if not good:
         raise BadInput(f"{where}.size", size, allowed)

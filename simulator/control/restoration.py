@@ -4,7 +4,7 @@ One switching at a time, ``switching_s`` apart and not before ``reclose_s`` afte
 first lines between live buses, then dead buses from live neighbours, then ties between islands. A dead part
 comes back bus by bus, for its lines without load would raise the voltage beyond bounds together. Units start
 again by themselves after their hot-start time. Load comes back feeder by feeder, ``pick_up_s`` apart. An
-order that shows no effect is repeated; a line that opens again waits twice as long each time.
+order that shows no effect is repeated; a line or a feeder that opens again waits twice as long each time.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ class Restoration:
         self._split = np.zeros(len(model.branches), dtype=np.bool_)
         self._unit_due = np.full(len(model.units), np.nan)
         self._shed_due = np.full(len(model.buses), np.nan)
+        self._seen_feeders: Floats = np.zeros(len(model.buses))
+        self._picked_up = np.zeros(len(model.buses), dtype=np.bool_)
+        self._setbacks = np.zeros(len(model.buses), dtype=np.int64)
         self._switching_due = self._pick_up_due = 0.0
 
     def decide(self, t_s: float) -> list[Setpoint]:
@@ -79,8 +82,10 @@ class Restoration:
         out = self._wanted & ~closed
         if not out.any() and on.all() and not shed.any() and not self._believed.unproven.any():
             self._branch_due[:] = self._unit_due[:] = self._shed_due[:] = np.nan
+            self._picked_up[:] = False
             return []
         self._note(t_s, out, ~on, shed)
+        self._note_setbacks(t_s, feeders)
         return self._act(t_s, feeders)
 
     def _note(self, t_s: float, out: Flags, off: Flags, shed: Flags) -> None:
@@ -98,6 +103,15 @@ class Restoration:
         self._shed_due[shed & np.isnan(self._shed_due)] = t_s + settings.reclose_s
         self._shed_due[~shed] = np.nan
 
+    def _note_setbacks(self, t_s: float, feeders: Floats) -> None:
+        """Where feeders open again after a pick-up the next one waits, twice as long each time."""
+        again = self._picked_up & (feeders < self._seen_feeders)
+        wait = self._settings.reclose_s * 2.0 ** np.minimum(self._setbacks, MAX_DOUBLINGS)
+        self._shed_due[again] = t_s + wait[again]
+        self._setbacks[again] += 1
+        self._picked_up[again] = False
+        np.copyto(self._seen_feeders, feeders, where=~np.isnan(feeders))
+
     def _act(self, t_s: float, feeders: Floats) -> list[Setpoint]:
         units = np.flatnonzero(~self._believed.on & (self._unit_due <= t_s))
         branches = np.flatnonzero(self._branch_due <= t_s) if t_s >= self._switching_due else units[:0]
@@ -114,6 +128,7 @@ class Restoration:
         )
         if chosen:
             self._pick_up_due = t_s + self._settings.pick_up_s
+            self._picked_up[chosen] = True
         buses = self._model.buses
         orders += [
             Setpoint(f"SCADA>{buses[i].station}", buses[i].name, "feeders_closed", float(feeders[i]) + 1.0)

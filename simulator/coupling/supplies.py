@@ -56,6 +56,7 @@ class Supplies:
             told = state.advance(t_s, mains, [power_kw[p] for p in pumps])
             events += [CouplingEvent(t_s, e.kind, own.name, e.cause, e.value, e.unit) for e in told]
             moved = moved or state.carried != before
+        self._grid.restart_lowest_voltage()
         return moved
 
     def carries(self, pump: int) -> tuple[bool, str]:

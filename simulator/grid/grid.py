@@ -32,9 +32,10 @@ SAME_INSTANT_S = 1e-9
 class Grid(SolvedGrid):
     """One grid in motion; what can be read of it is in ``GridState``.
 
-    t_s: how far it has come. lowest_voltage_pu (n,): at any power flow since the last ``advance`` began, its
-    first state included. initial_dispatch_mw: (g,); losses are added by participation, so that the run starts
-    in steady state with what was switched and set before the first ``advance``.
+    t_s: how far it has come. lowest_voltage_pu (n,): of any state that lasted since
+    ``restart_lowest_voltage``, the one at that time included. initial_dispatch_mw: (g,); losses are added by
+    participation, so that the run starts in steady state with what was switched and set before the first
+    ``advance``.
     Raises BadInput for settings or values that are not allowed.
     """
 
@@ -51,6 +52,7 @@ class Grid(SolvedGrid):
         super().__init__(case, protection, settings)
         self._black_start = black_start_units(case)
         self._started = False
+        self._lowest_restarts = True
         dispatch_mw = np.zeros(len(case.unit_name))
         _take("initial_dispatch_mw", initial_dispatch_mw, dispatch_mw)
         self._dynamics.settle(dispatch_mw)
@@ -205,11 +207,22 @@ class Grid(SolvedGrid):
             raise BadInput("advance until_s", until_s, f"finite, from {self.t_s:g}")
         if not self._started:
             self._start()
-        if self.t_s < until_s:
-            np.copyto(self.lowest_voltage_pu, self.bus_voltage_pu)
         while self.t_s < until_s:
+            self._note_lowest_voltage()
             self._run_to_next(until_s)
+        self._note_lowest_voltage()
         return self._log.take()
+
+    def restart_lowest_voltage(self) -> None:
+        """``lowest_voltage_pu`` counts from the present state on."""
+        self._lowest_restarts = True
+
+    def _note_lowest_voltage(self) -> None:
+        if self._lowest_restarts:
+            np.copyto(self.lowest_voltage_pu, self.bus_voltage_pu)
+            self._lowest_restarts = False
+        else:
+            np.minimum(self.lowest_voltage_pu, self.bus_voltage_pu, out=self.lowest_voltage_pu)
 
     def _start(self) -> None:
         """Steady state at t = 0: units take the losses they have been left."""

@@ -142,7 +142,6 @@ class SolvedGrid(GridState):
             steps_left = self.feeders.opened_by("uvls") < self._protection.uvls_max_steps
             self._uvls.in_service[:] = alive & steps_left & self.feeders.can_shed()
         voltage = self.bus_voltage_pu
-        np.minimum(self.lowest_voltage_pu, voltage, out=self.lowest_voltage_pu)
         self._relay_s = min(
             self._overload.measure(self.branch_loading_pu),
             self._uvls.measure(voltage),

@@ -110,6 +110,8 @@ def read_plcs(name_or_path: str) -> PlcGraph:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput("water.plcs", str(path), f"a readable TOML file ({error})") from None
+    except RecursionError:
+        raise BadInput("water.plcs", str(path), "a TOML file without lists hundreds deep") from None
     for field, number in _numbers(document, ""):
         if not math.isfinite(number):
             raise BadInput(f"{path}: {field}", number, "a finite number")

@@ -18,6 +18,7 @@ def refused(tmp_path, capsys):
     (tmp_path / "broken" / "model.json").write_text("{")
     (tmp_path / "empty.inp").write_text("")
     (tmp_path / "binary.inp").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "deep.toml").write_text("a = " + 5000 * "[" + 5000 * "]")
     (tmp_path / "words.inp").write_text("[JUNCTIONS]\n one two three\n[END]\n")
     scenario = write_tiny(tmp_path)
     before = content(tmp_path)
@@ -109,6 +110,16 @@ def content(folder):
             "fault=[{{ kind = 'instrument_bias', element = 'S2/nosuch', start_s = 4.0, size = 1.0 }}]",
             ["fault[0].element", "'S2/nosuch'", "tags.csv"],
         ),
+        (
+            "fault=[{{ kind = 'burst', element = '22', start_s = 4.0, size = 1e300 }}]",
+            ["fault[0].size", "1e+300", "at most 1e+06 m3/h per sqrt(m)"],
+        ),
+        ("supply=[{{ bus = '2', restart_s = 1e300 }}]", ["supply[0].restart_s", "1e+300", "<= 2678400"]),
+        ("supply=[{{ bus = '2', fuel_h = 1e300 }}]", ["supply[0].fuel_h", "1e+300"]),
+        (
+            "communication=[{{ station = 'S2', battery_h = 1.0, recharge_h = 1e-300 }}]",
+            ["communication[0].recharge_h", "1e-300"],
+        ),
         ("scenario.scan_s=1e-6", ["scenario.duration_s", "200", "scans"]),
         ("supply=[{{ bus = 'nosuch' }}]", ["supply.bus", "'nosuch'", "a bus of ieee14"]),
         ("supply=[{{ bus = '2', feeder = 20 }}]", ["supply.feeder", "20", "0 to 19"]),
@@ -137,6 +148,12 @@ def test_a_bad_value_of_a_scenario(override, parts, refused):
     sentence = refused("run", "{scenario}", "--set", override, "--out", "{tmp}/out")
     for part in ["tiny.toml", *parts]:
         assert part in sentence
+
+
+def test_a_file_of_lists_in_lists(refused):
+    assert "without lists hundreds deep" in refused("run", "{tmp}/deep.toml", "--out", "{tmp}/out")
+    deep = refused("run", "{scenario}", "--set", "water.plcs={tmp}/deep.toml", "--out", "{tmp}/out")
+    assert "water.plcs" in deep
 
 
 def test_a_model_that_does_not_fit_the_scenario(refused):

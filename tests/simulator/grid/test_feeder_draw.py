@@ -80,8 +80,8 @@ def test_a_unit_tripped_from_outside_is_off_and_told(grid):
     assert not grid.unit_on[unit]
 
 
-def test_the_lowest_voltage_of_an_advance_is_that_of_any_power_flow_in_it():
-    """What was switched before belongs to the time before."""
+def test_the_lowest_voltage_is_that_of_any_state_that_lasted():
+    """What was opened and closed in one instant did not last."""
     grid = start(load_case("ieee14"))
     before = grid.bus_voltage_pu.copy()
     seen = [before]
@@ -97,3 +97,12 @@ def test_the_lowest_voltage_of_an_advance_is_that_of_any_power_flow_in_it():
     assert len(seen) > 3
     np.testing.assert_array_equal(grid.lowest_voltage_pu, np.min(seen, axis=0))
     assert dip[13] < before[13] - 0.01
+    grid.open_branch(grid._case.branch_index("9-14"), "test")
+    for t_s in (9.0, 10.0):
+        grid.advance(t_s)
+    grid.close_branch(grid._case.branch_index("9-14"))
+    grid.advance(12.0)
+    assert grid.lowest_voltage_pu[13] < grid.bus_voltage_pu[13] - 0.01, "until somebody has looked"
+    grid.restart_lowest_voltage()
+    grid.advance(13.0)
+    np.testing.assert_allclose(grid.lowest_voltage_pu, grid.bus_voltage_pu, atol=1e-3)

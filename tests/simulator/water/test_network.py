@@ -127,6 +127,18 @@ def test_a_junction_without_any_link_is_named(tmp_path):
         Water(inp)
 
 
+def test_a_tank_without_any_link_is_named(tmp_path):
+    inp = written(tmp_path, join=GOOD["join"] + "\n[TANKS]\n T2  20  3  1  5  10  0")
+    with pytest.raises(BadInput, match=r"nodes all have a link \(node T2 has none"):
+        Water(inp)
+
+
+def test_a_node_at_no_height_is_named(tmp_path):
+    inp = written(tmp_path, join=GOOD["join"] + "\n[JUNCTIONS]\n E  nan  1\n[PIPES]\n P6 E A 10 300 100")
+    with pytest.raises(BadInput, match=r"finite elevations \(not so node E"):
+        Water(inp)
+
+
 def test_a_tank_without_a_range_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"tanks have a range \(tank T: 3 m"):
         Water(written(tmp_path, low="3", high="3"))
