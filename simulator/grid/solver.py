@@ -57,7 +57,8 @@ class IslandSolver:
     island's imbalance, units at 0 take none; chosen (g,): units that take all of it while any of them is on;
     solution: shared with the other islands, each writes its own buses and units only. mode (g,):
     ``HOLDS_VOLTAGE``, or at the upper (1) or lower (-1) reactive limit. may_force (g,): shared too; which
-    units may for now give FORCING_PU of their upper limit; forced (g,): which of them do.
+    units may for now give FORCING_PU of their upper limit; forced (g,): which of them do, is_forcing:
+    whether any does.
     Loads and unit powers are rounded to float32 by lightsim2grid (1e-5 MW), so balances hold to that.
     """
 
@@ -84,6 +85,7 @@ class IslandSolver:
         self._participation, self._chosen = participation, chosen
         self._may_force = may_force
         self.forced = np.zeros(len(participation), dtype=np.bool_)
+        self.is_forcing = False
         self._share = np.zeros(len(participation))
         self._positions = branch_positions(case)
         self._buses = np.flatnonzero(bus)
@@ -206,7 +208,9 @@ class IslandSolver:
         reactive limits, units beyond theirs give what they can and no longer hold their voltage, until the
         voltage needs them less; where that has no solution, units force their fields if they may.
         """
-        self.forced.fill(False)
+        if self.is_forcing:
+            self.is_forcing = False
+            self.forced.fill(False)
         if not self._has_source:
             return "none"
         model = self._model
@@ -234,6 +238,7 @@ class IslandSolver:
         if (beyond & ~allowed).any():
             return "none"
         self.forced[:] = beyond
+        self.is_forcing = True
         return "flat"
 
     def _respect_limits(self, unit_mw: Floats, start: Start) -> Start:

@@ -84,7 +84,7 @@ class SolvedGrid(GridState):
 
     def _count_forcing(self) -> None:
         """Units that had to force their fields may do so for FORCING_S, and not again until they are cool."""
-        if not any(solver.forced.any() for solver in self._flow.islands):
+        if not any(solver.is_forcing for solver in self._flow.islands):
             return
         forced, self._any_forced = self._flow.forced, True
         # The limits come back at their time.
