@@ -61,7 +61,7 @@ def next_feeders(
 
 def _carried(chosen: list[int], usual: Floats, sight: Sight, redispatch: Redispatch) -> bool:
     """Whether no line is predicted above its rating by the load, or further above it; the reference bus is
-    taken to supply it. The emergency rating is no room for load: redispatch may have nothing to relieve it."""
+    taken to supply it. Emergency ratings are no room for load: redispatch may have nothing to relieve it."""
     change = np.zeros(len(usual))
     change[chosen] = -sight.load_mw[chosen] / usual[chosen]
     before = redispatch.expected_loading(np.zeros(len(change)))
