@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.control.reclosing import LIVE_PU, Sight, bearable
+from simulator.control.reclosing import LIVE_PU, Sight
 from simulator.control.redispatch import Redispatch
 
 Floats = NDArray[np.float64]
@@ -15,6 +15,9 @@ BLOCK_SHARE = 0.05
 
 RESERVE_SHARE = 0.05
 """Share of the capacity that runs which stays in reserve: the frequency must hold while load comes back."""
+
+NO_WORSE_PU = 1e-3
+"""Share of rating by which an overloaded line may seem to gain: small, as many pick-ups follow each other."""
 
 LOWEST_HZ = 0.1
 """No load is picked up while frequency is further below nominal than this."""
@@ -57,7 +60,10 @@ def next_feeders(
 
 
 def _carried(chosen: list[int], usual: Floats, sight: Sight, redispatch: Redispatch) -> bool:
-    """Whether the lines are predicted to bear the load; the reference bus is taken to supply it."""
+    """Whether no line is predicted above its rating by the load, or further above it; the reference bus is
+    taken to supply it. Emergency ratings are no room for load: redispatch may have nothing to relieve it."""
     change = np.zeros(len(usual))
     change[chosen] = -sight.load_mw[chosen] / usual[chosen]
-    return bearable(redispatch, change)
+    before = redispatch.expected_loading(np.zeros(len(change)))
+    after = redispatch.expected_loading(change)
+    return bool(((after <= 1.0) | (after <= before + NO_WORSE_PU)).all())

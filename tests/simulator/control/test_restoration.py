@@ -155,6 +155,20 @@ def test_load_that_is_shed_again_after_each_pick_up_waits_twice_as_long_each_tim
     np.testing.assert_allclose(waits, [1.0, 1.0, 2.0, 4.0], atol=3 * STEP_S / CONTROL.reclose_s)
 
 
+def test_no_load_is_picked_up_over_a_line_above_its_rating(make):
+    """Without G32 all that is left to give stands behind 2-3, and redispatch has nothing to relieve it."""
+    loop = make(load_scale=1.0)
+    branch = loop.case.branch_index("2-3")
+    loop.run(64.0)
+    loop.grid.trip_unit(loop.case.unit_index("G32"), "test")
+    loop.run(1200.0)
+    shed_mw = sum(e.value for e in loop.events if e.kind == "load_shed")
+    assert shed_mw > 300.0
+    # Before the line is full some load comes back; then it waits, and the rest is the demand's own growth.
+    assert loop.grid.load_shed_mw.sum() > 0.95 * shed_mw
+    assert 1.0 < loop.grid.branch_loading_pu[branch] < 1.1
+
+
 def test_no_load_is_picked_up_at_low_frequency(make):
     """Received frequency 0.2 Hz low, falsified or not, holds every feeder back."""
     links = tuple(f"S{u}>SCADA" for u in range(30, 40))
