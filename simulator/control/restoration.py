@@ -29,6 +29,7 @@ Flags = NDArray[np.bool_]
 DEAD_PU = 0.3
 RETRY_S = 300.0
 MAX_DOUBLINGS = 6
+SEEN_EXCHANGES = 3
 KINDS = ("loop", "energise", "tie")
 REACH_MIN = 10.0
 
@@ -66,8 +67,8 @@ class Restoration:
         self._split = np.zeros(len(model.branches), dtype=np.bool_)
         self._unit_due = np.full(len(model.units), np.nan)
         self._shed_due = np.full(len(model.buses), np.nan)
-        self._seen_feeders: Floats = np.zeros(len(model.buses))
-        self._picked_up = np.zeros(len(model.buses), dtype=np.bool_)
+        self._expected_feeders: Floats = np.zeros(len(model.buses))
+        self._picked_up_s = np.full(len(model.buses), np.nan)
         self._setbacks = np.zeros(len(model.buses), dtype=np.int64)
         self._switching_due = self._pick_up_due = 0.0
 
@@ -82,7 +83,7 @@ class Restoration:
         out = self._wanted & ~closed
         if not out.any() and on.all() and not shed.any() and not self._believed.unproven.any():
             self._branch_due[:] = self._unit_due[:] = self._shed_due[:] = np.nan
-            self._picked_up[:] = False
+            self._picked_up_s[:] = np.nan
             return []
         self._note(t_s, out, ~on, shed)
         self._note_setbacks(t_s, feeders)
@@ -105,12 +106,13 @@ class Restoration:
 
     def _note_setbacks(self, t_s: float, feeders: Floats) -> None:
         """Where feeders open again after a pick-up the next one waits, twice as long each time."""
-        again = self._picked_up & (feeders < self._seen_feeders)
+        # An order takes an exchange to arrive and one more to be seen; a relay may undo it in between.
+        seen = t_s - self._picked_up_s >= SEEN_EXCHANGES * self._model.exchange_s
+        again = seen & (feeders < self._expected_feeders)
         wait = self._settings.reclose_s * 2.0 ** np.minimum(self._setbacks, MAX_DOUBLINGS)
         self._shed_due[again] = t_s + wait[again]
         self._setbacks[again] += 1
-        self._picked_up[again] = False
-        np.copyto(self._seen_feeders, feeders, where=~np.isnan(feeders))
+        self._picked_up_s[again] = np.nan
 
     def _act(self, t_s: float, feeders: Floats) -> list[Setpoint]:
         units = np.flatnonzero(~self._believed.on & (self._unit_due <= t_s))
@@ -128,7 +130,8 @@ class Restoration:
         )
         if chosen:
             self._pick_up_due = t_s + self._settings.pick_up_s
-            self._picked_up[chosen] = True
+            self._picked_up_s[chosen] = t_s
+            self._expected_feeders[chosen] = feeders[chosen] + 1.0
         buses = self._model.buses
         orders += [
             Setpoint(f"SCADA>{buses[i].station}", buses[i].name, "feeders_closed", float(feeders[i]) + 1.0)

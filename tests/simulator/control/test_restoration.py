@@ -140,19 +140,27 @@ def test_load_comes_back_feeder_by_feeder(make):
     assert loop.grid.feeders_closed[load] == 20
 
 
-def test_load_that_is_shed_again_after_each_pick_up_waits_twice_as_long_each_time(make):
+@pytest.mark.parametrize("unseen", [True, False])
+def test_load_that_is_shed_again_after_each_pick_up_waits_twice_as_long_each_time(make, unseen):
     loop = make()
     load = loop.case.load_bus.tolist().index(loop.case.bus_index("20"))
     start_s = loop.t_s
     loop.grid.shed_load(load, 3)
+    restore = loop.grid.restore_load
+
+    def undone(at, blocks):
+        closed = restore(at, blocks)
+        return closed and loop.grid.shed_load(at, closed)
+
+    if unseen:  # a relay that is faster than the next report
+        loop.grid.restore_load = undone
     for _ in range(round(10.0 * CONTROL.reclose_s / STEP_S)):
         loop.step()
-        # A relay that sheds again whatever is picked up.
         if loop.grid.feeders_closed[load] > 17:
             loop.grid.shed_load(load, 1)
     times = [t_s for t_s, _ in since(loop, start_s, "feeders_closed")]
     waits = np.diff([0.0, *times]) / CONTROL.reclose_s
-    np.testing.assert_allclose(waits, [1.0, 1.0, 2.0, 4.0], atol=3 * STEP_S / CONTROL.reclose_s)
+    np.testing.assert_allclose(waits, [1.0, 1.0, 2.0, 4.0], atol=4 * STEP_S / CONTROL.reclose_s)
 
 
 def test_no_load_is_picked_up_over_a_line_above_its_rating(make):
