@@ -32,6 +32,7 @@ from simulator.station_clocks import sample_age_s
 from simulator.station_names import substation
 from simulator.stations import CONCENTRATOR, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
+from simulator.true_values import TrueValues
 from simulator.water.constituents import quality_plan
 from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.storage import TANK_NOTE
@@ -96,7 +97,7 @@ class Plant:
         )
         share = self._nature.demand_share(0.0)
         self.model = build_plant_model(settings, case, self.water.layout, control, share, available_mw)
-        self._water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
+        water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
@@ -140,7 +141,7 @@ class Plant:
         self._received = np.full(len(tags), np.nan)
         self._sent = self._measured
         self._true = np.full(len(tags), np.nan)
-        self._source = self._sources()
+        self._truth = TrueValues(self.model, case, self.grid, self._nature, water_signals)
         self._events: list[PlantEvent] = []
         self._note(self._first_events)
         self._water_due = False
@@ -241,8 +242,8 @@ class Plant:
         """Sample the water instruments and let the pump controllers act on what they receive."""
         self._water_due |= self._env.now % WATER_REPORT_S == 0.0
         step = round(self._env.now / self.settings.scan_s)
-        self._water_true = self._water_signals.read()
-        true = self._pool()[self._source]
+        self._truth.sample_water()
+        true = self._truth.read()
         slow = self._slow_slots
         self._true[slow] = true[slow]
         self._measured[slow] = self._instruments.measure(true, step)[slow]
@@ -254,7 +255,7 @@ class Plant:
     def _report(self, scan: int) -> None:
         """Sample the grid's instruments; taps act on the way to SCADA."""
         now = self._env.now
-        true = self._pool()[self._source]
+        true = self._truth.read()
         measured = self._instruments.measure(true, scan)
         # Stations of the water side report less often: between two reports their last values stand.
         true[self._slow_slots] = self._true[self._slow_slots]
@@ -310,49 +311,3 @@ class Plant:
             noted = PlantEvent(*event)
             self._events.append(noted)
             self.outcomes.add_event(noted.kind, noted.cause, noted.value)
-
-    def _pool(self) -> Floats:
-        """True quantities with an instrument, as ``_sources`` counts them; water's at its last sample."""
-        grid = self.grid
-        return np.concatenate(
-            (
-                grid.load_served_mw,
-                grid.unit_power_mw,
-                np.where(grid.bus_energised, grid.bus_frequency_hz, 0.0),
-                grid.bus_voltage_pu,
-                grid.branch_flow_from_mw,
-                grid.branch_closed,
-                grid.feeders_closed,
-                self._nature.available_mw,
-                self._water_true,
-            )
-        )
-
-    def _sources(self) -> NDArray[np.intp]:
-        """Position in ``_pool`` of every tag, in tag order."""
-        case, model = self._case, self.model
-        sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
-        sizes += [len(case.branch_name), len(case.branch_name), len(case.load_bus)]
-        sizes.append(len(self._nature.renewable_units))
-        starts = np.concatenate(([0], np.cumsum(sizes)))
-        load, unit, frequency, voltage, flow, closed, feeders, available, water = starts
-        bus = {name: i for i, name in enumerate(case.bus_name)}
-        load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
-        place: dict[str, int] = {}
-        for node in model.buses:
-            place[node.voltage_tag] = voltage + bus[node.name]
-            if node.load_tag:
-                place[node.load_tag] = load + load_of_bus[bus[node.name]]
-            if node.feeders_tag:
-                place[node.feeders_tag] = feeders + load_of_bus[bus[node.name]]
-        for u in model.units:
-            place[u.power_tag] = unit + self._unit_position[u.name]
-            place[u.frequency_tag] = frequency + bus[u.bus]
-            if u.available_tag:
-                order = self._nature.renewable_units.index(self._unit_position[u.name])
-                place[u.available_tag] = available + order
-        for i, branch in enumerate(model.branches):
-            place[branch.flow_tag], place[branch.status_tag] = flow + i, closed + i
-        wet = [tag.name for tag in model.tags if tag.name not in place]
-        place |= {name: water + i for i, name in enumerate(wet)}
-        return np.array([place[tag.name] for tag in model.tags], dtype=np.intp)
