@@ -95,7 +95,8 @@ def plot(points: list[Point], path: Path) -> None:
             height=480,
             xaxis={"type": "log", "title": {"text": "buses"}},
             yaxis={"type": "log"},
-            title={"text": "Cost of one scan against the size of the grid"},
+            title={"text": "Cost of one scan against the size of the grid", "y": 0.97},
+            margin={"t": 84},
         ),
     )
     page.write_html(path, include_plotlyjs=True)
