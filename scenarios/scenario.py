@@ -246,10 +246,8 @@ class Scenario(Section, frozen=True, kw_only=True):
     grid: Grid = Grid()
     water: Water = Water()
     control: Control = Control()
-
     nature: Nature = Nature()
     fault: tuple[Fault, ...] = ()
-
     supply: tuple[Supply, ...] = ()
     cooling: tuple[Cooling, ...] = ()
     communication: tuple[Communication, ...] = ()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from simulator.nature.fault import declared_faults
 from simulator.water.plc_file import CATALOGUE as PLC_GRAPHS
 from simulator.water.plc_graph import WATER_REPORT_S
 from streams.errors import BadInput
+from streams.finite import check_finite
 
 MAX_SCANS = 10_000_000
 FIRST_YEAR, LAST_YEAR = 1900, 2200
@@ -84,9 +84,7 @@ def locate_plcs(document: dict[str, Any], folder: Path) -> None:
 
 def check(document: dict[str, Any], source: str) -> Scenario:
     """The scenario that ``document`` describes, everything checked that needs no plant."""
-    for where, number in _numbers(document, ""):
-        if not math.isfinite(number):
-            raise BadInput(f"{source}: {where}", number, "a finite number")
+    check_finite(document, source)
     refuse_unknown(document, Scenario, source)
     try:
         scenario = msgspec.convert(document, Scenario)
@@ -127,17 +125,6 @@ def _without_dates(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_dates(inner) for key, inner in value.items()}
     return [_without_dates(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{where}.{key}" if where else key)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _numbers(inner, f"{where}[{number}]")
-    elif isinstance(value, float):
-        yield where, value
 
 
 def _check_times(scenario: Scenario, source: str) -> None:

@@ -217,10 +217,8 @@ class PlantSettings(Settings, frozen=True):
     protected_links: dict[str, bool]
     budgets: tuple[TapBudget, ...]
     control: ControlSettings = ControlSettings()
-
     nature: NatureSettings = NatureSettings()
     faults: tuple[FaultSettings, ...] = ()
-
     supplies: tuple[SupplySettings, ...] = ()
     coolings: tuple[CoolingSettings, ...] = ()
     communication: tuple[CommunicationSettings, ...] = ()

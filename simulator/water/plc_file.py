@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -25,6 +24,7 @@ from simulator.water.plc_graph import (
     instrument_of,
 )
 from streams.errors import BadInput
+from streams.finite import check_finite
 
 CATALOGUE = {"ctown": Path(__file__).parent / "data" / "ctown_plcs.toml"}
 
@@ -112,9 +112,7 @@ def read_plcs(name_or_path: str) -> PlcGraph:
         raise BadInput("water.plcs", str(path), f"a readable TOML file ({error})") from None
     except RecursionError:
         raise BadInput("water.plcs", str(path), "a TOML file without lists hundreds deep") from None
-    for field, number in _numbers(document, ""):
-        if not math.isfinite(number):
-            raise BadInput(f"{path}: {field}", number, "a finite number")
+    check_finite(document, str(path))
     try:
         file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
@@ -126,17 +124,6 @@ def read_plcs(name_or_path: str) -> PlcGraph:
 def digest(name_or_path: str) -> str:
     """sha256 of a graph's file, hex."""
     return hashlib.sha256(find_plcs(name_or_path).read_bytes()).hexdigest()
-
-
-def _numbers(value: Any, field: str) -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{field}.{key}" if field else key)
-    elif isinstance(value, list):
-        for i, inner in enumerate(value):
-            yield from _numbers(inner, f"{field}[{i}]")
-    elif isinstance(value, float):
-        yield field, value
 
 
 def _plc(entry: _Plc, where: str) -> Plc:
