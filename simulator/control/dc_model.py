@@ -11,10 +11,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from simulator.control.ldl_kernels import Pattern, substitute
+from simulator.control.dc_kernels import LinearGrid, branch_flows, relevant_pairs
 from simulator.control.sparse_ldl import SparseLdl
 from simulator.grid.network_kernels import connected_parts
 from streams.plant_model import PlantModel
@@ -87,6 +86,7 @@ class DcModel:
         both = self._free[start] & self._free[end]
         np.subtract.at(values, self._solver.slots(start, end), np.where(both, self.susceptance, 0.0))
         self._solver.factorise()
+        self._linear = LinearGrid(*self._solver.parts, start, end, self.susceptance, self._free)
 
     def with_status(self, closed: Flags) -> DcModel:
         """The same network and reference in another topology."""
@@ -98,17 +98,7 @@ class DcModel:
 
     def flows(self, injection_mw: Floats) -> Floats:
         """(n_branch,) MW; what the injections (n_bus,) lack or exceed is taken at the reference bus."""
-        network = self.network
-        return np.asarray(
-            branch_flows(
-                *self._solver.parts,
-                network.start,
-                network.end,
-                self.susceptance,
-                self._free,
-                injection_mw,
-            )
-        )
+        return np.asarray(branch_flows(self._linear, injection_mw))
 
     def ptdf_row(self, line: int) -> Floats:
         """(n_bus,) MW on a line per MW injected at each bus and taken at the reference bus."""
@@ -162,13 +152,8 @@ class DcModel:
         A line at its limit and an outage of a branch at its own leave |flow| <= limit_l + |LODF_lk| limit_k,
         so a pair with |LODF_lk| limit_k <= emergency_l - limit_l needs no watching: nothing is lost.
         """
-        network = self.network
         pairs = relevant_pairs(
-            *self._solver.parts,
-            network.start,
-            network.end,
-            self.susceptance,
-            self._free,
+            self._linear,
             limit_mw,
             emergency_mw - limit_mw,
             BRIDGE_TOLERANCE,
@@ -182,73 +167,3 @@ def build_dc_model(model: PlantModel, closed: Flags) -> DcModel:
     """DC model of the island that holds the plant model's reference bus."""
     network = DcNetwork(model)
     return DcModel(network, closed, network.reference)
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def branch_flows(
-    pattern: Pattern,
-    lower: Floats,
-    pivot: Floats,
-    place: Index,
-    start: Index,
-    end: Index,
-    susceptance: Floats,
-    free: Flags,
-    injection: Floats,
-) -> Floats:
-    """Flows (l,) for injections (n,) at the buses that are ``free``."""
-    angle = np.zeros(len(free))
-    for i in range(len(free)):
-        if free[i]:
-            angle[place[i]] = injection[i]
-    substitute(pattern, lower, pivot, angle)
-    flow = np.empty(len(start))
-    for i in range(len(start)):
-        flow[i] = susceptance[i] * (angle[place[start[i]]] - angle[place[end[i]]])
-    return flow
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def relevant_pairs(
-    pattern: Pattern,
-    lower: Floats,
-    pivot: Floats,
-    place: Index,
-    start: Index,
-    end: Index,
-    susceptance: Floats,
-    free: Flags,
-    limit: Floats,
-    room: Floats,
-    tolerance: float,
-) -> tuple[Index, Index, Floats]:
-    """Lines, outages and LODFs with |LODF| limit[outage] > room[line]; see ``DcModel.contingencies``."""
-    branches, found, capacity = len(start), 0, 1024
-    line, outage = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
-    share = np.empty(capacity)
-    angle = np.empty(len(free))
-    for k in range(branches):
-        if susceptance[k] == 0.0:
-            continue
-        angle[:] = 0.0
-        if free[start[k]]:
-            angle[place[start[k]]] += 1.0
-        if free[end[k]]:
-            angle[place[end[k]]] -= 1.0
-        substitute(pattern, lower, pivot, angle)
-        own = susceptance[k] * (angle[place[start[k]]] - angle[place[end[k]]])
-        if own > 1.0 - tolerance:
-            continue
-        for i in range(branches):
-            if i == k or susceptance[i] == 0.0:
-                continue
-            part = susceptance[i] * (angle[place[start[i]]] - angle[place[end[i]]]) / (1.0 - own)
-            if abs(part) * limit[k] > room[i]:
-                if found == capacity:
-                    capacity *= 2
-                    line = np.concatenate((line, np.empty(found, dtype=np.int64)))
-                    outage = np.concatenate((outage, np.empty(found, dtype=np.int64)))
-                    share = np.concatenate((share, np.empty(found)))
-                line[found], outage[found], share[found] = i, k, part
-                found += 1
-    return line[:found], outage[:found], share[:found]
