@@ -20,6 +20,12 @@ CURVES: dict[str, tuple[float, float, float]] = {
     "ieee_extremely_inverse": (28.2, 0.1217, 2.0),
 }
 
+# IEEE C50.13: a machine's field may carry this much of its rated current for so long. Reactive power stands
+# for it, on the safe side: the part of the field that active power needs does not grow. That it then has to
+# cool so long is an assumption.
+FORCING_PU, FORCING_S = 1.46, 30.0
+FIELD_COOLED_S = 600.0
+
 SETTINGS_HZ = 60.0
 """Nominal frequency that the frequencies below are meant for; other networks get them in proportion."""
 
@@ -161,7 +167,11 @@ class DynamicsSettings(Settings, frozen=True):
         """One sentence for each choice that a case does not settle."""
         if not self.q_limits:
             return ("Reactive limits of units are not enforced.",)
-        return ("Units keep their reactive limits, without delay; lower limits above 0 count as 0.",)
+        return (
+            "Units keep their reactive limits at once; where that leaves no solution, those short of it "
+            f"give up to {FORCING_PU:g} of the upper limit for {FORCING_S:g} s. Lower limits above 0 "
+            "count as 0.",
+        )
 
     def check(self) -> None:
         """Raise BadInput where a value is outside what the kernels can work with."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.model import UnitModes, branch_positions, shunt_buses
 from simulator.grid.network_kernels import lowest_voltage, place, take_solution
+from simulator.grid.protection import FORCING_PU
 from simulator.grid.reactive_limits import (
     ANEW,
     BACK,
@@ -37,9 +38,6 @@ TOLERANCE_PU = 1e-8
 SUSPECT_VOLTAGE_PU = 0.7
 # Below this it is no operating point: a bus without injection has a root at 0 V, which is a short circuit.
 FALSE_VOLTAGE_PU = 0.3
-# Field current that IEEE C50.13 lets a machine carry for 30 s. Reactive power stands for it, on the safe
-# side: the part of the field that active power needs does not grow.
-FORCING_PU = 1.46
 
 
 class Solution(NamedTuple):

@@ -13,7 +13,7 @@ from simulator.grid.dynamics import FrequencyDynamics
 from simulator.grid.events import EventLog
 from simulator.grid.feeders import BLOCKS, ShedCause
 from simulator.grid.powerflow import DEAD, PowerFlow
-from simulator.grid.protection import DynamicsSettings, ProtectionSettings
+from simulator.grid.protection import FIELD_COOLED_S, FORCING_S, DynamicsSettings, ProtectionSettings
 from simulator.grid.relays import OverloadRelays, VoltageRelays
 from simulator.grid.state import GridState
 
@@ -21,9 +21,6 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 MAX_RELIEFS = 20
-# IEEE C50.13: so long may the field carry ``FORCING_PU``; that it then has to cool so long is an assumption.
-FORCING_S = 30.0
-FIELD_COOLED_S = 600.0
 
 
 class SolvedGrid(GridState):

@@ -5,9 +5,7 @@ import pytest
 
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
-from simulator.grid.protection import ProtectionSettings
-from simulator.grid.solver import FORCING_PU
-from simulator.grid.solving import FIELD_COOLED_S, FORCING_S
+from simulator.grid.protection import FIELD_COOLED_S, FORCING_PU, FORCING_S, ProtectionSettings
 from tests.simulator.grid.driving import NO_RELAYS, only, watched
 
 # A cheapest dispatch at 0.8 of nominal load: the west, with G30 and G39 at rest, lives on the east's power.
