@@ -1,0 +1,49 @@
+"""Linear bounds from any value back to the input (Zhang et al. 2018, CROWN), sound in floating point.
+
+What rounding may take is collected in ``slack`` on the way and charged once; see docs/certificates.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.verification.propagation import Trace
+from detectors.verification.rounding import SPARE, UNIT, below
+
+Floats = NDArray[np.float64]
+
+
+def lowest(
+    trace: Trace, value: int, coefficients: Floats, slopes: Mapping[int, Floats] | None = None
+) -> Floats:
+    """(batch, rows): lower bounds of coefficients (batch, rows, size) @ value number ``value``, for the exact
+    network over the trace's region.
+
+    slopes: node -> lower slopes (batch, size) of its activation. The boxes of all earlier values must hold.
+    """
+    network, chosen = trace.network, slopes or {}
+    waiting: dict[int, Floats] = {value: coefficients}
+    batch, rows, _ = coefficients.shape
+    constant, slack, spent = (np.zeros((batch, rows)) for _ in range(3))
+    for node in range(value - 1, -1, -1):
+        carried = waiting.pop(node + 1, None)
+        if carried is None:
+            continue
+        operation, inputs = network.nodes[node]
+        pulled = operation.pull(carried, trace.inputs(node), trace.values[node + 1], chosen.get(node))
+        constant += pulled.constant
+        spent += np.abs(pulled.constant)
+        slack += pulled.slack
+        for i, own in zip(inputs, pulled.coefficients, strict=True):
+            waiting[i] = waiting[i] + own if i in waiting else own
+            # A sum of two rounds each coefficient once more.
+            slack += 2.0 * UNIT * (np.abs(waiting[i]) @ trace.values[i].box.size[:, :, None])[:, :, 0]
+    total = constant
+    if 0 in waiting:
+        ends = trace.region.lowest(waiting[0])
+        total, spent = total + ends, spent + np.abs(ends)
+    wide = 16.0 * (value + 8.0) * UNIT
+    return below(total, (slack + wide * spent) * SPARE * (1.0 + wide) + 1e-290)

@@ -1,0 +1,15 @@
+"""Methods by name. A new one is a file here and a line in ``METHODS``."""
+
+from __future__ import annotations
+
+from detectors.verification.methods.base import Method
+from detectors.verification.methods.crown import Crown, CrownIbp
+from detectors.verification.methods.interval import Interval
+
+METHODS: dict[str, type[Method]] = {
+    "interval": Interval,
+    "crown_ibp": CrownIbp,
+    "crown": Crown,
+}
+
+__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Method"]

@@ -1,0 +1,47 @@
+"""What every method is: a problem in, a verdict with its bound out."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.verification.problem import Problem, Result, verdict_of
+
+Floats = NDArray[np.float64]
+
+
+class Found(NamedTuple):
+    """What ``solve`` gives back; see ``Result``. bound: NaN or infinite where there is none."""
+
+    bound: float
+    counterexample: Floats | None = None
+    detail: Mapping[str, Any] = {}
+
+
+class Method(ABC):
+    """Subclasses find a result; time, name and the handling of overflow are here.
+
+    name: in the catalogue; description: one line with its source.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+
+    def run(self, problem: Problem, timeout_s: float = float("inf")) -> Result:
+        """Verify; an overflow on the way gives "unknown". Raises BadInput where the method does not apply."""
+        started = time.perf_counter()
+        with np.errstate(all="ignore"):
+            found = self.solve(problem, timeout_s)
+        bound = float(found.bound) if np.isfinite(found.bound) else -np.inf
+        verdict = verdict_of(bound) if found.counterexample is None else "falsified"
+        seconds = time.perf_counter() - started
+        return Result(verdict, bound, self.name, seconds, found.counterexample, dict(found.detail))
+
+    @abstractmethod
+    def solve(self, problem: Problem, timeout_s: float) -> Found:
+        """The method itself."""

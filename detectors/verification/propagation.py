@@ -1,0 +1,77 @@
+"""Interval bounds of every value of a network, from the input forward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.verification.box import Box
+from detectors.verification.network import Network
+from detectors.verification.operations import Affine
+from detectors.verification.operations.base import Bounded
+from detectors.verification.rounding import Arithmetic
+from detectors.verification.sets import Region
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class Trace:
+    """values: bounds of every value, the input first; they may be tightened one by one."""
+
+    network: Network
+    region: Region
+    arithmetic: Arithmetic
+    values: list[Bounded]
+
+    def inputs(self, node: int) -> tuple[Box, ...]:
+        """Boxes of what node takes."""
+        return tuple(self.values[i].box for i in self.network.nodes[node].inputs)
+
+    def tighten(self, value: int, box: Box) -> None:
+        """Value number ``value`` also lies in ``box``."""
+        known = self.values[value]
+        self.values[value] = Bounded(known.box.within(box), known.magnitude)
+
+    def forward(self, node: int) -> None:
+        """Interval rule of one node on the boxes of its inputs, kept where it is the tighter."""
+        found = self.network.nodes[node].operation.bound(self.inputs(node), self.arithmetic)
+        if node + 1 < len(self.values):
+            found = Bounded(found.box.within(self.values[node + 1].box), found.magnitude)
+            self.values[node + 1] = found
+        else:
+            self.values.append(found)
+
+    def evaluation_error_of(self, value: int) -> Floats:
+        """(batch, size) how far value number ``value`` may be off the exact one when it is evaluated in the
+        arithmetic; 0 for exact numbers."""
+        errors = [np.zeros_like(self.values[0].box.low)]
+        if not self.arithmetic.unit:
+            return np.zeros_like(self.values[value].box.low)
+        for node in range(value):
+            operation, inputs = self.network.nodes[node]
+            own = tuple(errors[i] for i in inputs)
+            errors.append(operation.error(own, self.inputs(node), self.values[node + 1], self.arithmetic))
+        return errors[-1]
+
+
+def propagate(network: Network, region: Region, arithmetic: Arithmetic) -> Trace:
+    """Intervals of all values. An affine operation on the input alone is bounded on the set itself, which for
+    other sets than boxes is tighter than on its hull."""
+    hull = region.hull
+    trace = Trace(network, region, arithmetic, [Bounded(hull, hull.size)])
+    for node, (operation, inputs) in enumerate(network.nodes):
+        trace.forward(node)
+        if isinstance(operation, Affine) and inputs == (0,):
+            trace.tighten(node + 1, _on_set(operation, region, arithmetic, trace.values[node + 1].magnitude))
+    return trace
+
+
+def _on_set(operation: Affine, region: Region, arithmetic: Arithmetic, magnitude: Floats) -> Box:
+    matrix = np.broadcast_to(operation.matrices[0], (region.batch, *operation.matrices[0].shape))
+    wide = arithmetic.theta(matrix.shape[2] + 1) * magnitude + arithmetic.floor
+    low = region.lowest(matrix) + operation.bias
+    high = -region.lowest(-matrix) + operation.bias
+    return Box(np.nextafter(low - wide, -np.inf), np.nextafter(high + wide, np.inf))

@@ -1,0 +1,47 @@
+"""What every set of perturbed windows can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.verification.box import Box
+
+Floats = NDArray[np.float64]
+
+
+class Region(ABC):
+    """A set of inputs of a network, or a batch of them.
+
+    batch: how many sets at once; every method speaks of all. A method that bounds by lines asks ``lowest``
+    only, so a set is certified as tightly as its ``lowest`` is.
+    """
+
+    batch = 1
+
+    @property
+    @abstractmethod
+    def hull(self) -> Box:
+        """Smallest box around each set, (batch, n), outward."""
+
+    @abstractmethod
+    def lowest(self, coefficients: Floats) -> Floats:
+        """(batch, rows, n) -> (batch, rows): at most the least value of coefficients @ x over each set, for
+        the numbers as given."""
+
+    @abstractmethod
+    def contains(self, point: Floats) -> bool:
+        """Whether a point (n,) is in the first set, by exact comparison of its definition."""
+
+    @abstractmethod
+    def nearest(self, points: Floats) -> Floats:
+        """(points, n) moved into the first set, for attacks; inside as ``contains`` sees it."""
+
+    def draw(self, count: int, generator: np.random.Generator) -> Floats:
+        """(count, n) points of the first set, half of them from its corners."""
+        low, high = self.hull.low[0], self.hull.high[0]
+        share = generator.random((count, len(low)))
+        share[count // 2 :] = np.rint(share[count // 2 :])
+        return self.nearest(low + share * (high - low))
