@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bounds import Bounder, Dense
-from detectors.bounds.kernels import mean_scans
+from detectors.bounds.scan_kernels import mean_scans
 from detectors.bridge import bridge
 from detectors.features import AffineRows, Calibration, keep_rows
 from detectors.grid_features import GridCalibration, GridFeatures, topology_key

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bounds import Bounder
-from detectors.bounds.interval import Range
+from detectors.bounds.bounder import Range
 from streams.messages import VerdictValue
 
 Floats = NDArray[np.float64]

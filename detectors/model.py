@@ -63,6 +63,8 @@ class Model:
         except BadInput as error:
             where = f"{self.folder / file}: {domain}, {error.where}"
             raise BadInput(where, error.value, error.allowed) from None
+        if network.outputs != 1:
+            raise BadInput(f"{self.folder / file}: {domain}, outputs", network.outputs, "1")
         sizes = (network.inputs, *[w.shape[0] for w in weights])
         if sizes != self.spec.members[domain].layers:
             where = f"{self.folder / file}: {domain} network"

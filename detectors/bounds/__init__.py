@@ -1,6 +1,6 @@
 """Sound bounds of a dense ReLU network over boxes of raw telemetry."""
 
+from detectors.bounds.bounder import Bounder, BoundMethod, Range
 from detectors.bounds.dense import Dense
-from detectors.bounds.interval import Bounder, Range
 
-__all__ = ["Bounder", "Dense", "Range"]
+__all__ = ["BoundMethod", "Bounder", "Dense", "Range"]

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Dense:
-    """weights[l]: (out, in); biases[l]: (out,). At least two layers, the last of one output. All finite."""
+    """weights[l]: (out, in); biases[l]: (out,). At least two layers. All finite."""
 
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
@@ -33,13 +33,16 @@ class Dense:
                 raise BadInput(f"network layer {i + 1}", (w.shape, b.shape), "float64 matrices that chain")
             if not (np.isfinite(w).all() and np.isfinite(b).all()):
                 raise BadInput(f"network layer {i + 1}", "NaN or infinity", "finite weights")
-        if self.weights[-1].shape[0] != 1:
-            raise BadInput("network outputs", self.weights[-1].shape[0], "1")
 
     @property
     def inputs(self) -> int:
         """Number of features."""
         return int(self.weights[0].shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return int(self.weights[-1].shape[0])
 
     def logits(self, features: Floats) -> Floats:
         """Plain evaluation: features (n, inputs) -> logits (n,)."""

@@ -1,14 +1,7 @@
-"""Numba kernels of the interval and linear bounds; private, unvalidated, no allocation, no fastmath.
+"""Numba kernels of the interval bound (Gowal et al. 2018); private, unvalidated, no allocation.
 
-Names: n inputs (reduced window), h1 neurons of the first layer. The first layer arrives composed with the
-feature map, transposed: ``first_t[t, j]`` so that inner loops run over neurons and vectorise without
-reordering any sum. Deeper layers are packed in ``flat`` one after the other, transposed in the same way;
-``sizes`` = (h1, h2, ..., 1). Hidden activations are ReLU, the last layer is linear.
-
-Every bound is widened by theta(n) * magnitude, with theta(n) = 16 (n + 8) 2**-53, which covers both the
-rounding of the bound's own arithmetic and that of *any* evaluation of the network in binary64, in any order
-of summation (docs/certificates.md derives it; Higham 2002, section 3.1; interval rules Gowal et al. 2018;
-linear rules Zhang et al. 2018, CROWN).
+Every bound is widened by theta(n) * magnitude, which covers the rounding of the bound's own arithmetic and
+that of *any* evaluation of the network in binary64 (docs/certificates.md).
 """
 
 from __future__ import annotations
@@ -17,201 +10,146 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from detectors.bounds.packing import Layers, Reach, Scratch, open_network, open_scratch
+from detectors.bounds.rounding import FLOOR, SPARE, theta
+from detectors.bounds.sum_kernels import absolute_dot, add_rows, add_spans, dot, total
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-UNIT = 2.0**-53
-FLOOR = 1e-290
-"""Added to every radius: far above what underflow can lose, far below anything that matters."""
-PROPORTION = 1e15
-"""Sums of magnitudes from here on leave the fast path: something further on could overflow."""
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def theta(n: int) -> float:
-    """Relative widening for sums of n products."""
-    return 16.0 * (n + 8.0) * UNIT
+NARROW = 8
+"""A layer with fewer outputs is summed along its inputs."""
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def first_layer(
-    first_t: Floats,
-    first_b: Floats,
-    centre: Floats,
-    error: float,
-    radius: Floats,
-    low: Floats,
-    high: Floats,
-) -> None:
-    """Bounds of the composed first layer: first_t.T @ centre + first_b -+ (radius + error), into low, high.
-
-    radius: per neuron, already rounded outward; error: rounding term common to all neurons.
-    """
-    n, h1 = first_t.shape
+def first_values(net: Layers, centre: Floats, z: Floats) -> None:
+    """Composed first layer at the centre of the box, into z (h1,)."""
+    n, h1 = net.sizes[0], net.sizes[1]
     for j in range(h1):
-        low[j] = first_b[j]
-    for t in range(n):
-        x = centre[t]
-        for j in range(h1):
-            low[j] += first_t[t, j] * x
-    for j in range(h1):
-        z = low[j]
-        r = (radius[j] + error) * (1.0 + 8.0 * UNIT) + FLOOR
-        low[j] = z - r
-        high[j] = z + r
+        z[j] = net.biases[j]
+    add_rows(net.forward[: n * h1].reshape((n, h1)), centre, z)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def deeper_layers(
-    flat: Floats, biases: Floats, sizes: Ints, low: Floats, high: Floats, magnitude: Floats, scratch: Floats
-) -> None:
-    """Interval bounds of all layers after the first, given low[:h1], high[:h1] before its ReLU.
+def first_magnitude(box: Reach, size: Floats) -> float:
+    """Bound on every partial sum of the first layer over the box; |size| >= sum |raw weight * raw
+    value|."""
+    return float(absolute_dot(size, box.input_size) * (1.0 + theta(len(size))) + box.constant)
 
-    low, high, magnitude: pre-activations of all layers one after the other, length sum(sizes); magnitude is
-    sum |W| max|a| + |b|, an upper bound of the size of every partial sum. scratch: 2 * max(sizes).
-    """
-    start = 0
-    at_w = 0
-    at_b = 0
-    widest = scratch.shape[0] // 2
-    for layer in range(1, sizes.shape[0]):
-        n, m = sizes[layer - 1], sizes[layer]
-        out = start + n
-        wide = theta(n)
-        for i in range(n):
-            lo = max(low[start + i], 0.0)
-            hi = max(high[start + i], 0.0)
-            mid = 0.5 * (lo + hi)
-            scratch[i] = mid
-            scratch[widest + i] = max(hi - mid, mid - lo)
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def first_layer(z: Floats, big: float, box: Reach, s: Scratch) -> None:
+    """Bounds of the first layer from its values z (h1,) at the centre and its magnitude ``big``."""
+    error = box.wide * big
+    s.magnitude[1], s.error[1] = big, error
+    for j in range(len(box.radius)):
+        r = (box.radius[j] + error) * SPARE + FLOOR
+        s.low[j], s.high[j] = z[j] - r, z[j] + r
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def next_layer(layer: int, net: Layers, s: Scratch) -> None:
+    """Interval bounds of ``layer`` (from 2) from those of the layer before, its ReLU included."""
+    n, m = net.sizes[layer - 1], net.sizes[layer]
+    at_w, out = 0, 0
+    for k in range(1, layer):
+        at_w += net.sizes[k - 1] * net.sizes[k]
+        out += net.sizes[k]
+    low, high, mid, rad = s.low[out - n : out], s.high[out - n : out], s.work[0], s.work[1]
+    wide = theta(n)
+    size = s.work[2]
+    for i in range(n):
+        # NaN must go on: it is neither on nor off.
+        hi = 0.0 if high[i] <= 0.0 else high[i]
+        lo = 0.0 if low[i] <= 0.0 else low[i]
+        mid[i] = 0.5 * (lo + hi)
+        reach = max(hi - mid[i], mid[i] - lo)
+        size[i] = (mid[i] + reach) * SPARE
+        rad[i] = reach + wide * size[i]
+    z, r = s.low[out : out + m], s.high[out : out + m]
+    for j in range(m):
+        z[j] = net.biases[out + j]
+        r[j] = wide * abs(z[j])
+    if m < NARROW:
         for j in range(m):
-            b = biases[at_b + j]
-            low[out + j] = b
-            high[out + j] = 0.0
-            magnitude[out + j] = abs(b)
-        for i in range(n):
-            mid = scratch[i]
-            rad = scratch[widest + i]
-            size = (abs(mid) + rad) * (1.0 + 8.0 * UNIT)
-            if size == 0.0:
-                continue
-            row = at_w + i * m
-            for j in range(m):
-                w = flat[row + j]
-                low[out + j] += w * mid
-                high[out + j] += abs(w) * rad
-                magnitude[out + j] += abs(w) * size
-        for j in range(m):
-            z = low[out + j]
-            big = magnitude[out + j] * (1.0 + wide)
-            magnitude[out + j] = big
-            r = (high[out + j] + wide * big) * (1.0 + 8.0 * UNIT) + FLOOR
-            low[out + j] = z - r
-            high[out + j] = z + r
-        start = out
-        at_w += n * m
-        at_b += m
+            row = net.backward[at_w + j * n : at_w + (j + 1) * n]
+            z[j] += dot(row, mid[:n])
+            r[j] += absolute_dot(row, rad[:n])
+    else:
+        count = live(high, s.used)
+        add_spans(net.forward[at_w : at_w + n * m].reshape((n, m)), s.used, count, mid, rad, z, r)
+    for j in range(m):
+        middle = z[j]
+        reach = r[j] * (1.0 + wide) * SPARE + FLOOR
+        z[j], r[j] = middle - reach, middle + reach
+    steepest = net.steepest[layer - 1]
+    s.magnitude[layer] = (steepest * total(size[:n]) + net.biggest[layer - 1]) * (1.0 + wide)
+    s.error[layer] = (net.norms[layer - 1] * s.error[layer - 1] + wide * s.magnitude[layer]) * (
+        1.0 + wide
+    ) + FLOOR
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def live(high: Floats, used: Ints) -> int:
+    """List the neurons that are not off, and count them; no branch that a processor would have to foresee."""
+    count = 0
+    for i in range(len(high)):
+        used[count] = i
+        count += not high[i] <= 0.0
+    return count
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def all_layers(z: Floats, big: float, net: Layers, box: Reach, s: Scratch) -> None:
+    """Interval bounds of every layer from the first one's values."""
+    first_layer(z, big, box, s)
+    for layer in range(2, len(net.sizes)):
+        next_layer(layer, net, s)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def interval_one(
+    values: Floats, layout: Ints, centre: Floats, size: Floats, space: Floats, used: Ints, out: Floats
+) -> None:
+    """Interval bounds of one window, centre and size (n,): out (outputs, 2)."""
+    net, box = open_network(values, layout)
+    s = open_scratch(space, used, net.sizes)
+    z = s.work[4, : net.sizes[1]]
+    first_values(net, centre, z)
+    all_layers(z, first_magnitude(box, size), net, box, s)
+    take_outputs(s, out)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def take_outputs(s: Scratch, out: Floats) -> None:
+    """Bounds of the last layer into out (outputs, 2)."""
+    first = len(s.low) - len(out)
+    for j in range(len(out)):
+        out[j, 0], out[j, 1] = s.low[first + j], s.high[first + j]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def interval_batch(
-    products: Floats,
-    errors: Floats,
-    radius: Floats,
-    flat: Floats,
-    biases: Floats,
-    sizes: Ints,
-    out: Floats,
-    low: Floats,
-    high: Floats,
-    magnitude: Floats,
-    scratch: Floats,
+    values: Floats, layout: Ints, products: Floats, sizes: Floats, space: Floats, used: Ints, out: Floats
 ) -> None:
-    """Interval bounds of many windows from their first-layer values: out[w] = (low, high) of the logit.
+    """Interval bounds of many windows: out (windows, outputs, 2).
 
-    products: (windows, h1), the composed first layer at each centre, summed in any order; errors: (windows,).
+    products (windows, h1): the composed first layer at each centre, summed in any order; sizes (windows, n).
     """
-    last = low.shape[0] - 1
-    h1 = products.shape[1]
+    net, box = open_network(values, layout)
+    s = open_scratch(space, used, net.sizes)
     for w in range(products.shape[0]):
-        for j in range(h1):
-            z = products[w, j]
-            r = (radius[j] + errors[w]) * (1.0 + 8.0 * UNIT) + FLOOR
-            low[j] = z - r
-            high[j] = z + r
-        deeper_layers(flat, biases, sizes, low, high, magnitude, scratch)
-        out[w, 0] = low[last]
-        out[w, 1] = high[last]
+        all_layers(products[w], first_magnitude(box, sizes[w]), net, box, s)
+        take_outputs(s, out[w])
 
 
 @njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
 def interval_batch_parallel(
-    products: Floats,
-    errors: Floats,
-    radius: Floats,
-    flat: Floats,
-    biases: Floats,
-    sizes: Ints,
-    out: Floats,
-    work: Floats,
+    values: Floats, layout: Ints, products: Floats, sizes: Floats, space: Floats, used: Ints, out: Floats
 ) -> None:
-    """``interval_batch`` with the windows split over parts; each window's result is the same bit for bit.
-
-    work: (parts, 3 * sum(sizes) + 2 * max(sizes)), one row of scratch per part.
-    """
-    parts = work.shape[0]
-    total = products.shape[0]
-    length = int(sizes.sum())
+    """``interval_batch`` with the windows split over parts, each with a row of ``space`` and ``used``; each
+    window's result is the same bit for bit."""
+    parts, total = space.shape[0], products.shape[0]
     for p in prange(parts):
-        a = p * total // parts
-        b = (p + 1) * total // parts
-        interval_batch(
-            products[a:b], errors[a:b], radius, flat, biases, sizes, out[a:b],
-            work[p, :length], work[p, length : 2 * length], work[p, 2 * length : 3 * length], work[p, 3 *
-            length :],
-        )  # fmt: skip
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def mean_scans(
-    values: Floats,
-    statuses: Floats,
-    newest: int,
-    lowest: Floats,
-    highest: Floats,
-    floor: Floats,
-    roof: Floats,
-    centre: Floats,
-    size: Floats,
-) -> int:
-    """Mean and mean magnitude over the scans of one window, the fast path.
-
-    values: (scans, columns) MW; statuses: (scans, branches); both in cyclic order of time, ``newest`` the row
-    of the latest scan. lowest, highest: (branches,) statuses that surely show the expected topology; floor,
-    roof: (columns,) means that are surely plausible. Sums run from the oldest scan on. Writes centre and size
-    (mean of |value|), returns 0 if all is there and inside, 1 where a value is not, 2 where a status is not.
-    """
-    scans, n = values.shape
-    outside = 0
-    for s in range(scans):
-        for b in range(lowest.shape[0]):
-            x = statuses[s, b]
-            outside += not (x >= lowest[b] and x <= highest[b])
-        if outside:
-            return 2
-    weight = 1.0 / scans
-    total = 0.0
-    for t in range(n):
-        centre[t] = 0.0
-        size[t] = 0.0
-    row = newest
-    for _ in range(scans):
-        row = row + 1 if row + 1 < scans else 0
-        for t in range(n):
-            x = values[row, t] * weight
-            centre[t] += x
-            size[t] += abs(x)
-    for t in range(n):
-        total += size[t]
-        outside += not (centre[t] >= floor[t] and centre[t] <= roof[t])
-    return 0 if outside == 0 and total < PROPORTION else 1
+        a, b = p * total // parts, (p + 1) * total // parts
+        interval_batch(values, layout, products[a:b], sizes[a:b], space[p], used[p], out[a:b])

@@ -1,14 +1,21 @@
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bounds import Bounder, Dense, kernels, linear_kernels
+from detectors.bounds import Bounder, BoundMethod, Dense, kernels
+from detectors.bounds.packing import Layers, open_scratch, scratch_length
 from streams.errors import BadInput
 from tests.reference import exact_network
+
+METHODS: tuple[BoundMethod, ...] = ("interval", "crown_ibp", "crown")
 
 
 def make(
@@ -151,31 +158,56 @@ def test_batch_matches_single_windows() -> None:
     assert np.allclose(together, alone, rtol=0, atol=1e-9)
 
 
-def test_compiled_kernels_match_plain_python() -> None:
-    network, matrix, offset = make(9, 15, 8, (6, 4))
-    bounder = Bounder(network, matrix, offset, np.full(15, 0.02), 6)
-    centre = np.random.default_rng(10).standard_normal(15)
-    h1 = 6
-    arrays = [np.empty(11), np.empty(11)]
-    magnitude, scratch = np.zeros(11), np.zeros(12)
-    radius = np.abs(bounder.first) @ bounder.reach
-    kernels.first_layer.py_func(
-        bounder.first_t, bounder.first_b, centre, 0.0, radius, arrays[0][:h1], arrays[1][:h1]
-    )
-    flat = np.concatenate([w.T.ravel() for w in network.weights[1:]])
-    biases = np.concatenate(network.biases[1:])
-    sizes = np.array([6, 4, 1])
-    kernels.deeper_layers.py_func(flat, biases, sizes, *arrays, magnitude, scratch)
-    assert (arrays[0][-1], arrays[1][-1]) == pytest.approx(bounder.interval(centre), abs=1e-9)
-    for sign in (1.0, -1.0):
-        work = [np.zeros(6), np.zeros(6), np.zeros(15)]
-        shared = (
-            sign, bounder.first, bounder.first_b, centre, bounder.reach, 100.0, flat, biases, sizes,
-            *arrays, magnitude, *work, 30,
-        )  # fmt: skip
-        assert linear_kernels.linear_lower.py_func(*shared) == pytest.approx(
-            linear_kernels.linear_lower(*shared), abs=1e-12
-        )
+PLAIN = """
+import sys
+import numpy as np
+from tests.detectors.test_bounds import METHODS, make
+from detectors.bounds import Bounder
+bounder = Bounder(*make(9, 15, 8, (6, 9, 4)), np.full(15, 0.02), 6)
+centres = np.random.default_rng(10).standard_normal((3, 15))
+found = [bounder.batch(centres, method) for method in METHODS]
+np.save(sys.argv[1], np.array([*found, *[[bounder.outputs(c, m).copy() for c in centres] for m in METHODS]]))
+"""
+
+
+def test_compiled_kernels_match_plain_python(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    found = []
+    for name, flag in (("compiled", "0"), ("plain", "1")):
+        file = tmp_path / f"{name}.npy"
+        environment = os.environ | {"NUMBA_DISABLE_JIT": flag}
+        subprocess.run([sys.executable, "-c", PLAIN, str(file)], check=True, env=environment, cwd=root)
+        found.append(np.load(file))
+    assert np.isfinite(found[0]).all()
+    assert np.allclose(found[0], found[1], rtol=0, atol=1e-12)
+    assert np.allclose(found[0][:3], found[0][3:], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_each_method_is_within_the_one_before(depth: int) -> None:
+    network, matrix, offset = make(12, 9, 7, (12,) * depth)
+    bounder = Bounder(network, matrix, offset, np.full(9, 0.3), 1)
+    for centre in np.random.default_rng(13).standard_normal((20, 9)):
+        wide, lines, crown = (bounder.outputs(centre, method).copy() for method in METHODS)
+        assert (wide[:, 0] <= lines[:, 0]).all()
+        assert (lines[:, 1] <= wide[:, 1]).all()
+        assert (wide[:, 0] <= crown[:, 0]).all()
+        assert (crown[:, 1] <= wide[:, 1]).all()
+        values = bounder.logits(centre + 0.3 * np.random.default_rng(14).choice([-1.0, 1.0], (500, 9)))
+        assert crown[0, 0] <= values.min()
+        assert values.max() <= crown[0, 1]
+
+
+def test_overflow_and_nan_bound_nothing() -> None:
+    network, matrix, offset = make(15, 6, 5, (8, 8))
+    bounder = Bounder(network, matrix, offset, np.full(6, 0.1), 1)
+    for bad in (1e308, np.inf, np.nan):
+        centre = np.zeros(6)
+        centre[2] = bad
+        for method in METHODS:
+            low, high = bounder.outputs(centre, method)[0]
+            assert not low > -1e300
+            assert not high < 1e300
 
 
 def test_torch_agrees() -> None:
@@ -240,17 +272,26 @@ def test_rounding_of_layer_one_is_covered_alone(seed: int) -> None:
     assert float(exact) != bounder.logit(centre)
 
 
+@pytest.mark.parametrize("outputs", [1, kernels.NARROW])
 @pytest.mark.parametrize("seed", range(20))
-def test_rounding_of_deeper_layers_is_covered_alone(seed: int) -> None:
+def test_rounding_of_deeper_layers_is_covered_alone(seed: int, outputs: int) -> None:
     """The kernel on points, no width at all from layer 1: weights that cancel to almost nothing."""
     rng = np.random.default_rng(seed)
     n = 50
-    weights = np.sign(rng.standard_normal((1, n))) * 10.0 ** rng.uniform(0, 8, (1, n))
+    weights = np.repeat(np.sign(rng.standard_normal((1, n))) * 10.0 ** rng.uniform(0, 8, (1, n)), outputs, 0)
     point = rng.random(n)
-    bias = np.array([-float((weights @ point)[0])])
-    low, high = np.r_[point, 0.0], np.r_[point, 0.0]
-    sizes, scratch, magnitude = np.array([n, 1]), np.zeros(2 * n), np.zeros(n + 1)
-    kernels.deeper_layers(weights.ravel(), bias, sizes, low, high, magnitude, scratch)
+    bias = np.full(outputs, -float(weights[0] @ point))
+    sizes, first = np.array([1, n, outputs]), np.zeros(n)
+    big, largest = np.full(2, np.abs(weights).sum()), np.full(2, np.abs(bias[0]))
+    net = Layers(
+        sizes, np.r_[first, weights.T.ravel()], np.r_[first, weights.ravel()], np.r_[first, bias], big, big,
+        largest,
+    )  # fmt: skip
+    space, used = np.zeros(scratch_length(sizes)), np.zeros(n, dtype=np.int64)
+    scratch = open_scratch(space, used, sizes)
+    scratch.low[:n] = scratch.high[:n] = point
+    kernels.next_layer(2, net, scratch)
+    low, high = scratch.low, scratch.high
     terms = [Fraction(float(w)) * Fraction(float(x)) for w, x in zip(weights[0], point, strict=True)]
     exact = sum(terms, Fraction(float(bias[0])))
     assert Fraction(low[-1]) <= exact <= Fraction(high[-1])

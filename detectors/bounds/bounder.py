@@ -1,0 +1,161 @@
+"""Sound bounds of a network over a box of raw telemetry: checks the input, owns the names, calls the kernels.
+
+The certified function is u -> network(matrix @ u + offset), u the reduced window (means, block means,
+integrals of raw samples). The first dense layer is composed with ``matrix`` before absolute values are taken,
+so the interval bound is exact on that layer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bounds import kernels, linear_kernels
+from detectors.bounds.dense import Dense
+from detectors.bounds.packing import Layers, Reach, pack, scratch_length
+from detectors.bounds.rounding import UNIT
+from streams.errors import BadInput
+
+Floats = NDArray[np.float64]
+BoundMethod = Literal["interval", "crown_ibp", "crown"]
+
+MAGNITUDE_SPARE = 1.0 + 1e-9
+"""Covers the rounding of the magnitudes themselves, whose sums have far fewer than 1e6 terms."""
+
+
+class Range(NamedTuple):
+    """low <= logit <= high for every point of the box, in exact and in any binary64 arithmetic."""
+
+    low: float
+    high: float
+
+
+class Bounder:
+    """Bounds of one network behind one affine map, for boxes of one size and any centre.
+
+    matrix: (m, n) standardised features per reduced input; offset: (m,); reach: (n,) half width of the box,
+    >= 0, protected inputs 0; raw_terms: most raw samples that enter one reduced input. Not for concurrent
+    use: scratch arrays are reused. Raises BadInput on shapes that do not chain and on non-finite or
+    negative reach.
+
+    Methods: "interval" (Gowal et al. 2018); "crown_ibp", lines back from the outputs on interval bounds, and
+    "crown", lines for every unstable neuron (Zhang et al. 2020, 2018). Each is met with those before it, so
+    it is never wider than "interval".
+    """
+
+    def __init__(self, network: Dense, matrix: Floats, offset: Floats, reach: Floats, raw_terms: int) -> None:
+        m, n = matrix.shape
+        if network.inputs != m or offset.shape != (m,) or reach.shape != (n,):
+            raise BadInput(
+                "feature map", (matrix.shape, offset.shape, reach.shape), f"{network.inputs} rows that chain"
+            )
+        if not (np.isfinite(matrix).all() and np.isfinite(offset).all()):
+            raise BadInput("feature map", "NaN or infinity", "finite coefficients")
+        if not (np.isfinite(reach).all() and (reach >= 0).all()):
+            raise BadInput("reach", float(reach.min(initial=0.0)), "finite, 0 or more")
+        self.network = network
+        w, b = network.weights[0], network.biases[0]
+        self.first = np.ascontiguousarray(w @ matrix)
+        self.first_b = w @ offset + b
+        size = np.abs(w) @ np.abs(matrix)
+        input_size = size.max(axis=0) * MAGNITUDE_SPARE
+        wide = 16.0 * (raw_terms + n + m + 8.0) * UNIT
+        self.reach = reach * (1.0 + wide)
+        constant = float((np.abs(w) @ np.abs(offset) + np.abs(b)).max()) + float(input_size @ self.reach)
+        box = Reach(
+            (np.abs(self.first) @ self.reach) * (1.0 + wide), self.reach, input_size,
+            constant * MAGNITUDE_SPARE, wide, int(raw_terms + n + m),
+        )  # fmt: skip
+        weights, biases = (self.first, *network.weights[1:]), (self.first_b, *network.biases[1:])
+        layers = Layers(
+            np.array([n, *[x.shape[0] for x in weights]], dtype=np.int64),
+            np.concatenate([x.T.ravel() for x in weights]),
+            np.concatenate([x.ravel() for x in weights]),
+            np.concatenate(biases),
+            np.array([np.abs(x).sum(axis=1).max() for x in weights]) * MAGNITUDE_SPARE,
+            np.array([np.abs(x).max() for x in weights]),
+            np.array([np.abs(x).max() for x in biases]),
+        )
+        self._values, self._layout = pack(layers, box)
+        self._first_t = np.ascontiguousarray(self.first.T)
+        self._sizes = layers.sizes
+        self._space, self._used = self._scratch(1)
+        self._out = np.empty((int(self._sizes[-1]), 2))
+
+    def _scratch(self, parts: int) -> tuple[Floats, NDArray[np.int64]]:
+        space = np.empty((parts, scratch_length(self._sizes)))
+        used = np.empty((parts, int(self._sizes.max())), dtype=np.int64)
+        return (space[0], used[0]) if parts == 1 else (space, used)
+
+    def outputs(self, centre: Floats, method: BoundMethod, size: Floats | None = None) -> Floats:
+        """Bounds of every output over |u - centre| <= reach: (outputs, 2), overwritten by the next call.
+
+        centre: (n,); size: (n,) mean magnitude of the raw samples behind each input, default |centre|.
+        """
+        size = centre if size is None else size
+        if method == "interval":
+            kernels.interval_one(self._values, self._layout, centre, size, self._space, self._used, self._out)
+        else:
+            linear_kernels.lines_one(
+                self._values,
+                self._layout,
+                method == "crown",
+                centre,
+                size,
+                self._space,
+                self._used,
+                self._out,
+            )
+        return self._out
+
+    def batch(
+        self, centres: Floats, method: BoundMethod, sizes: Floats | None = None, parallel: bool = False
+    ) -> Floats:
+        """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only; same
+        bits."""
+        centres = np.ascontiguousarray(centres)
+        size = centres if sizes is None else np.ascontiguousarray(sizes)
+        products = centres @ self._first_t + self.first_b
+        out = np.empty((centres.shape[0], len(self._out), 2))
+        if parallel:
+            from numba import get_num_threads
+
+            # Two parts at least: one has no axis of parts.
+            space, used = self._scratch(max(get_num_threads(), 2))
+        else:
+            space, used = self._space, self._used
+        if method == "interval":
+            run = kernels.interval_batch_parallel if parallel else kernels.interval_batch
+            run(self._values, self._layout, products, size, space, used, out)
+        else:
+            lines = linear_kernels.lines_batch_parallel if parallel else linear_kernels.lines_batch
+            lines(self._values, self._layout, method == "crown", products, centres, size, space, used, out)
+        return out
+
+    def interval(self, centre: Floats, size: Floats | None = None) -> Range:
+        """Interval bound of the only logit; see ``outputs``."""
+        low, high = self.outputs(centre, "interval", size)[0].tolist()
+        return Range(low, high)
+
+    def linear(self, centre: Floats, size: Floats | None = None) -> Range:
+        """Linear bound (CROWN-IBP) of the only logit, never wider than the interval bound."""
+        low, high = self.outputs(centre, "crown_ibp", size)[0].tolist()
+        return Range(low, high)
+
+    def intervals(self, centres: Floats, sizes: Floats | None = None, parallel: bool = False) -> Floats:
+        """Interval bounds of the only logit for many windows: (w, n) -> (w, 2)."""
+        return self.batch(centres, "interval", sizes, parallel)[:, 0]
+
+    def logit(self, centre: Floats) -> float:
+        """Plain evaluation at one point."""
+        return float(self.logits(centre[None, :])[0])
+
+    def logits(self, centres: Floats) -> Floats:
+        """Plain evaluation of the only logit: (w, n) -> (w,)."""
+        a = centres @ self._first_t + self.first_b
+        for w, b in zip(self.network.weights[1:], self.network.biases[1:], strict=True):
+            a = np.maximum(a, 0.0) @ w.T + b
+        out: Floats = a[:, 0]
+        return out

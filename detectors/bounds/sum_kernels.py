@@ -1,0 +1,108 @@
+"""Sums that the bound kernels are made of. Four rows at a time, so that a result is stored once for four
+products.
+
+The order of summation is free, since ``theta`` covers any, and so is fused multiply-add. So dot products may
+be reassociated, and all sums here fused; no other kernel may.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+def dot(a: Floats, b: Floats) -> float:
+    """sum a b."""
+    total = 0.0
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+def absolute_dot(a: Floats, b: Floats) -> float:
+    """sum |a| b."""
+    total = 0.0
+    for i in range(len(a)):
+        total += abs(a[i]) * b[i]
+    return total
+
+
+@njit(cache=True, fastmath={"reassoc"})  # type: ignore[untyped-decorator]
+def total(a: Floats) -> float:
+    """sum a."""
+    added = 0.0
+    for i in range(len(a)):
+        added += a[i]
+    return added
+
+
+@njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+def add_rows(rows: Floats, factor: Floats, total: Floats) -> None:
+    """total (m,) += factor (n,) @ rows (n, m)."""
+    n, m = rows.shape
+    i = 0
+    while i + 4 <= n:
+        f0, f1, f2, f3 = factor[i], factor[i + 1], factor[i + 2], factor[i + 3]
+        r0, r1, r2, r3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for j in range(m):
+            total[j] += f0 * r0[j] + f1 * r1[j] + f2 * r2[j] + f3 * r3[j]
+        i += 4
+    while i < n:
+        f0, r0 = factor[i], rows[i]
+        for j in range(m):
+            total[j] += f0 * r0[j]
+        i += 1
+
+
+@njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+def add_pairs(rows: Floats, used: Ints, count: int, a: Floats, b: Floats, at: Floats, bt: Floats) -> None:
+    """at += sum a[i] rows[i], bt += sum b[i] rows[i], over i in used[:count]; rows (n, m); at, bt (m,)."""
+    m = rows.shape[1]
+    k = 0
+    while k + 4 <= count:
+        i0, i1, i2, i3 = used[k], used[k + 1], used[k + 2], used[k + 3]
+        a0, a1, a2, a3 = a[i0], a[i1], a[i2], a[i3]
+        b0, b1, b2, b3 = b[i0], b[i1], b[i2], b[i3]
+        r0, r1, r2, r3 = rows[i0], rows[i1], rows[i2], rows[i3]
+        for j in range(m):
+            w0, w1, w2, w3 = r0[j], r1[j], r2[j], r3[j]
+            at[j] += (a0 * w0 + a1 * w1) + (a2 * w2 + a3 * w3)
+            bt[j] += (b0 * w0 + b1 * w1) + (b2 * w2 + b3 * w3)
+        k += 4
+    while k < count:
+        i0 = used[k]
+        a0, b0, r0 = a[i0], b[i0], rows[i0]
+        for j in range(m):
+            at[j] += a0 * r0[j]
+            bt[j] += b0 * r0[j]
+        k += 1
+
+
+@njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+def add_spans(rows: Floats, used: Ints, count: int, mid: Floats, rad: Floats, z: Floats, r: Floats) -> None:
+    """z += sum mid[i] rows[i], r += sum rad[i] |rows[i]|, over i in used[:count]; rows (n, m); z, r (m,)."""
+    m = rows.shape[1]
+    k = 0
+    while k + 4 <= count:
+        i0, i1, i2, i3 = used[k], used[k + 1], used[k + 2], used[k + 3]
+        a0, a1, a2, a3 = mid[i0], mid[i1], mid[i2], mid[i3]
+        b0, b1, b2, b3 = rad[i0], rad[i1], rad[i2], rad[i3]
+        r0, r1, r2, r3 = rows[i0], rows[i1], rows[i2], rows[i3]
+        for j in range(m):
+            w0, w1, w2, w3 = r0[j], r1[j], r2[j], r3[j]
+            z[j] += (a0 * w0 + a1 * w1) + (a2 * w2 + a3 * w3)
+            r[j] += (b0 * abs(w0) + b1 * abs(w1)) + (b2 * abs(w2) + b3 * abs(w3))
+        k += 4
+    while k < count:
+        i0 = used[k]
+        a0, b0, r0 = mid[i0], rad[i0], rows[i0]
+        for j in range(m):
+            z[j] += a0 * r0[j]
+            r[j] += b0 * abs(r0[j])
+        k += 1
