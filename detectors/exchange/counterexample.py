@@ -32,11 +32,16 @@ class Judge:
         """
         given = self._received(point)
         with np.errstate(all="ignore"):
-            answers = self.runtime(given), self.network(given[None, :])[0]
-        if not all(np.isfinite(outputs).all() for outputs in answers):
-            return None
-        inputs = given.tolist()
-        return given if all(self.query.violated(inputs, y.tolist()) for y in answers) else None
+            exact = self.network(given[None, :])[0]
+        return given if self._violates(given, exact) and self._violates(given, self.runtime(given)) else None
+
+    def refuted(self, points: Floats) -> bool:
+        """Whether onnxruntime alone finds a violation at one of the points, moved into the box."""
+        given = map(self._received, points)
+        return any(self._violates(point, self.runtime(point)) for point in given)
+
+    def _violates(self, given: Floats, outputs: Floats) -> bool:
+        return bool(np.isfinite(outputs).all()) and self.query.violated(given.tolist(), outputs.tolist())
 
     def _received(self, point: Floats) -> Floats:
         """(n,) moved into the box as the exact bounds have it."""

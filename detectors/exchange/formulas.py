@@ -13,7 +13,7 @@ from streams.errors import BadInput
 
 MOST_CASES = 100_000
 """Most alternatives of a formula that are told apart."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _LONGEST = 200
 
 

@@ -29,20 +29,35 @@ def search(problem: Problem, deadline: float) -> Floats:
 
 def descend(problem: Problem, points: Floats, deadline: float) -> Floats:
     """The same from these points; each strives for one clause."""
-    hull, clauses = problem.region.hull, problem.specification.clauses
-    aims = np.arange(len(points)) % len(clauses)
+    aims = np.arange(len(points)) % len(problem.specification.clauses)
     best, least = points.copy(), np.full(len(points), np.inf)
     for step in range(STEPS):
-        outputs = problem.network(points)
-        depth, rows = _depths(problem, outputs, aims)
+        depth, down = _downhill(problem, points, aims)
         better = depth < least
         best[better], least[better] = points[better], depth[better]
         if time.perf_counter() >= deadline:
             break
-        stride = (hull.high[0] - hull.low[0]) * 0.3 * (1.0 - step / STEPS) ** 2
-        points = problem.region.nearest(points - stride * np.sign(gradients(problem.network, points, rows)))
+        points = problem.region.nearest(points + 0.3 * (1.0 - step / STEPS) ** 2 * down)
     order = np.argsort(least, kind="stable")
     return best[order[least[order] <= 0.0]]
+
+
+def suspects(problem: Problem, count: int) -> Floats:
+    """(points, inputs) of the set where a violation, if there were one, is likelier than elsewhere: drawn
+    ones, and from each the corner down its gradient (Goodfellow et al. 2015, FGSM)."""
+    points = problem.region.draw(count, np.random.default_rng(1))
+    _, down = _downhill(problem, points, np.arange(count) % len(problem.specification.clauses))
+    return np.vstack([points, problem.region.nearest(points + down)])
+
+
+def _downhill(problem: Problem, points: Floats, aims: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """How far each point (points,) is from a violation of the clause it aims at, at most 0 in one, and the
+    step (points, inputs) as wide as the set that lowers it; no step where the gradient overflows."""
+    low, high = problem.region.hull.low[0], problem.region.hull.high[0]
+    with np.errstate(all="ignore"):
+        depth, rows = _depths(problem, problem.network(points), aims)
+        signs = np.sign(gradients(problem.network, points, rows))
+    return depth, -(high - low) * np.nan_to_num(signs)
 
 
 def _depths(problem: Problem, outputs: Floats, aims: NDArray[np.intp]) -> tuple[Floats, Floats]:
