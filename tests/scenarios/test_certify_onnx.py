@@ -109,7 +109,7 @@ def test_bad_input_is_exit_2_and_one_sentence(arguments, part, json_, net, tmp_p
     assert "Traceback" not in err
 
 
-def test_neither_torch_nor_numba_is_loaded_for_a_network(net, tmp_path):
+def test_torch_and_the_simulator_are_not_loaded_for_a_network(net, tmp_path):
     code = (
         "import sys, scenarios.cli as c; status = c._status(sys.argv[1:]);"
         "heavy = {'torch', 'simpy', 'plotly', 'pandas'} & set(sys.modules);"
