@@ -47,16 +47,18 @@ def load_onnx(path: Path) -> OnnxFile:
         raise BadInput(f"{path}: inputs, outputs", (len(inputs), len(graph.output)), "one input, one output")
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in _FLOATS:
-        raise BadInput(
-            f"{path}: input {inputs[0].name}", onnx.TensorProto.DataType.Name(kind), "FLOAT, DOUBLE"
-        )
+        known = onnx.TensorProto.DataType.items()
+        name = next((name for name, number in known if number == kind), kind)
+        raise BadInput(f"{path}: input {inputs[0].name}", name, "FLOAT, DOUBLE")
     shape = _shape(path, inputs[0])
     return OnnxFile(path, model, inputs[0].name, shape, graph.output[0].name, constants)
 
 
 def finite(where: str, array: NDArray[Any]) -> NDArray[Any]:
     """The array itself. Raises BadInput where a number of it is NaN or infinite."""
-    if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float64)).all():
+    with np.errstate(invalid="ignore"):
+        good = array.dtype.kind not in "fV" or np.isfinite(array.astype(np.float64)).all()
+    if not good:
         raise BadInput(where, "NaN or infinity", "finite numbers")
     return array
 
@@ -86,7 +88,7 @@ def _first_line(error: Exception) -> str:
 def _array(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
     try:
         array = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise BadInput(
             f"{path}: initializer {tensor.name}", _first_line(error), "as many values as its shape"
         ) from None

@@ -229,11 +229,17 @@ def slice_(node: OnnxNode) -> Value:
     steps = node.integers("steps", 4) or [1] * len(starts)
     cut = [slice(None)] * len(tensor.shape)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        size = tensor.shape[axis]
-        # Far below the first element means "to the start" for a step backwards.
-        stop = None if step < 0 and end < -size else end
-        cut[axis] = slice(start, stop, step)
+        cut[axis] = _cut(tensor.shape[axis], start, end, step)
     return Tensor(tensor.value, tensor.at[tuple(cut)])
+
+
+def _cut(size: int, start: int, end: int, step: int) -> slice:
+    """Negative positions count from the end; what lies outside is moved to the nearest one inside."""
+    start, end = (position + size if position < 0 else position for position in (start, end))
+    if step > 0:
+        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
+    stop = min(max(end, -1), size - 1)
+    return slice(min(max(start, 0), size - 1), None if stop < 0 else stop, step)
 
 
 def concat(node: OnnxNode) -> Value:

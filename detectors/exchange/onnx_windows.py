@@ -89,6 +89,7 @@ def padding(node: OnnxNode) -> Value:
         widths[axis] = (before, after)
     if not any(pads):
         return tensor
+    node.build.check(*(size + sum(more) for size, more in zip(tensor.shape, widths, strict=True)))
     at = np.pad(tensor.at, widths, constant_values=OUTSIDE)
     return node.build.select(tensor.value, at, float(np.asarray(value).reshape(())))
 
@@ -110,6 +111,7 @@ def windows(node: OnnxNode, at: Ints, kernel: tuple[int, ...]) -> Ints:
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     before, after = _pads(node, at.shape[2:], spans, strides)
     widths = [(0, 0), (0, 0), *zip(before, after, strict=True)]
+    node.build.check(*(size + sum(more) for size, more in zip(at.shape, widths, strict=True)))
     padded = np.pad(at, widths, constant_values=OUTSIDE)
     left = [size - span for size, span in zip(padded.shape[2:], spans, strict=True)]
     if min(left) < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,25 @@ class Runtime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = QUIET
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            # Its exceptions share no base class but Exception.
-            raise BadInput(str(path), str(error)[:200], "a model that onnxruntime can run") from None
-        self._input, self._shape = self._session.get_inputs()[0], shape
+        providers = ["CPUExecutionProvider"]
+        self._path, self._shape = path, shape
+        self._session = self._try(
+            lambda: onnxruntime.InferenceSession(str(path), options, providers=providers)
+        )
+        self._input = self._session.get_inputs()[0]
         self.kind: type[np.floating] = np.float64 if self._input.type == "tensor(double)" else np.float32
 
     def __call__(self, point: Floats) -> Floats:
-        """Outputs of one input (n,), which is rounded to ``kind``, row-major."""
+        """Outputs of one input (n,), which is rounded to ``kind``, row-major. Raises BadInput where
+        onnxruntime fails on it."""
         given = {self._input.name: point.astype(self.kind).reshape(self._shape)}
-        return np.asarray(self._session.run(None, given)[0], dtype=np.float64).ravel()
+        found = self._try(lambda: self._session.run(None, given))
+        return np.asarray(found[0], dtype=np.float64).ravel()
+
+    def _try(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Exception as error:
+            # Its exceptions share no base class but Exception.
+            said = " ".join(str(error).split())[:200]
+            raise BadInput(str(self._path), said, "a model that onnxruntime can run") from None

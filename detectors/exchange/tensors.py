@@ -7,6 +7,7 @@ function would no longer be the one in the file. Only what is exact is merged (`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,7 @@ class Builder:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._nodes: list[Node] = []
+        self.check(*shape)
         self._sizes = [int(np.prod(shape))]
         self.input = Tensor(0, np.arange(self._sizes[0]).reshape(shape))
 
@@ -134,9 +136,14 @@ class Builder:
 
     def zeros(self, rows: int, columns: int) -> Floats:
         """(rows, columns) of 0. Raises BadInput where that is too large."""
-        if rows * columns > LARGEST:
-            raise BadInput("matrix of the operation", f"{rows} x {columns}", f"at most {LARGEST} elements")
+        self.check(rows, columns)
         return np.zeros((rows, columns))
+
+    def check(self, *sizes: int) -> None:
+        """Raises BadInput where an array of these sizes is too large."""
+        if math.prod(sizes) > LARGEST:
+            shape = " x ".join(map(str, sizes))
+            raise BadInput("matrix or tensor of the operation", shape, f"at most {LARGEST} elements")
 
 
 def _exact_sum(first: Floats, second: Floats) -> bool:

@@ -71,6 +71,12 @@ CASES = {
         [N("Slice", ["x", "from", "to", "axis", "step"], ["y"])],
         {"from": np.array([-1]), "to": np.array([-100]), "axis": np.array([1]), "step": np.array([-2])},
     ),
+    "slice from before the first": (
+        ROW,
+        17,
+        [N("Slice", ["x", "from", "to", "axis", "step"], ["y"])],
+        {"from": np.array([-9]), "to": np.array([-100]), "axis": np.array([-1]), "step": np.array([-1])},
+    ),
     "slice, old": (ROW, 9, [N("Slice", ["x"], ["y"], axes=[1], starts=[2], ends=[100])], {}),
     "gather": (ROW, 17, [N("Gather", ["x", "at"], ["y"], axis=1)], {"at": np.array([[3, 3], [-1, 0]])}),
     "gather, then weights": (
