@@ -63,11 +63,11 @@ def read_vnnlib(path: Path, inputs: int, outputs: int) -> Query:
         for case in formula.cases():
             bounds, clause = _case(case, inputs, outputs)
             boxes.setdefault(bounds, []).append(clause)
+        cases = [Case(_region(b), b, Specification(tuple(clauses))) for b, clauses in boxes.items()]
     except BadInput as error:
         raise BadInput(f"{path}, {error.where}", error.value, error.allowed) from None
     except OverflowError:
         raise BadInput(f"{path}, numbers", "beyond 1e308", "numbers that binary64 holds") from None
-    cases = (Case(_region(b), b, Specification(tuple(clauses))) for b, clauses in boxes.items())
     return Query(formula, tuple(cases))
 
 

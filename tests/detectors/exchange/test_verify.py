@@ -118,6 +118,15 @@ def test_overflow_is_unknown(tmp_path):
         assert (answer.verdict, answer.bound, answer.counterexample) == ("unknown", None, None)
 
 
+def test_bounds_beyond_float32(tmp_path):
+    """The counter-example is a float32, far inside."""
+    answer = verdict(tmp_path, [([[1, 0]], [0])], [("-1e99", "1e99"), ("1e99", "2e99")], ["(>= Y_0 0)"])
+    assert answer.verdict == "unknown"
+    answer = verdict(tmp_path, [([[1]], [0])], [("-1e99", "1e99")], ["(>= Y_0 0)"])
+    assert answer.verdict == "falsified"
+    assert 0.0 <= answer.counterexample[0] <= float(np.finfo(np.float32).max)
+
+
 def test_without_time_nothing_is_claimed(tmp_path):
     net = dense(tmp_path / "n.onnx", SUM_AND_DIFFERENCE)
     answer = verify_files(net, spec(tmp_path / "s.vnnlib", UNIT, 2, ["(>= Y_0 2.001)"]), 1e-9)

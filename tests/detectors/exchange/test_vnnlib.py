@@ -149,6 +149,7 @@ def test_a_point_is_judged_by_its_decimals(tmp_path):
         (f"{BOX} (assert (<= (* 1e-999 Y_0) 1))", "beyond 1e308"),
         (f"{BOX} (assert (<= Y_0 1.5.2))", "'1.5.2'"),
         (f"{BOX} (assert (<= Y_0 (* 1e99 1e99 1e99 1e99)))", "beyond 1e308"),
+        ("(assert (>= X_0 0)) (assert (<= X_0 1e999)) (assert (<= Y_0 0))", "beyond 1e308"),
         (f"{BOX} (check-sat)", "'(check-sat ...) of 0'"),
         ("(" * 80, "65 open parentheses"),
         (f"{BOX} (assert (and {'(or (<= Y_0 0) (<= Y_1 0)) ' * 20}))", "alternatives: 1048576"),
