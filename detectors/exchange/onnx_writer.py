@@ -1,4 +1,4 @@
-"""ONNX out: a ``Network``, or the trained network of a detector behind its features, as a file.
+"""ONNX out: a ``Network`` as a file; ``deployed`` has those of a trained detector.
 
 Weights are written as they are, in double precision, so that the file is the same function; float32, which
 most other verifiers want, rounds them. Read back, the file gives equal values.
@@ -16,26 +16,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from detectors.bounds.dense import Dense
-from detectors.verification.network import Network, chain
+from detectors.verification.network import Network
 from detectors.verification.operations import Affine, LeakyRelu, Operation, Relu, Sigmoid, Tanh
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
 OPSET, IR_VERSION = 17, 8
 """Old enough for the tools of earlier competitions, new enough for every operator used."""
-
-
-def detector_network(dense: Dense, matrix: Floats, offset: Floats) -> Network:
-    """Dense layers behind features matrix @ x + offset, as operations of their own: composing the two
-    matrices would round, so this, unlike ``of_dense``, is the deployed function itself.
-
-    matrix: (features, inputs); offset: (features,). Raises BadInput on shapes that do not fit.
-    """
-    operations: list[Operation] = [Affine([matrix], offset)]
-    for weight, bias in zip(dense.weights, dense.biases, strict=True):
-        operations += [Affine([weight], bias), Relu()]
-    return chain(operations[:-1], matrix.shape[1])
 
 
 def write_onnx(network: Network, path: Path, double: bool = True) -> None:

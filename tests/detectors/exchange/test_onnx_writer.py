@@ -5,9 +5,8 @@ import onnx
 import pytest
 
 from detectors.exchange.onnx_reader import read_onnx
-from detectors.exchange.onnx_writer import detector_network, write_onnx
-from detectors.model import load_model, model_folder
-from detectors.verification.network import Network, Node, chain, of_dense
+from detectors.exchange.onnx_writer import write_onnx
+from detectors.verification.network import Network, Node, chain
 from detectors.verification.operations import Affine, LeakyRelu, Operation, Relu, Sigmoid, Tanh
 from streams.errors import BadInput
 from tests.detectors.exchange.graphs import by_onnxruntime
@@ -64,24 +63,6 @@ def test_a_dense_network_comes_back_operation_by_operation(tmp_path):
         assert np.array_equal(found.operation.bias, wanted.operation.bias)
     points = rng.standard_normal((9, 3))
     assert np.array_equal(back(points), network(points))
-
-
-@pytest.mark.parametrize("member", ["grid", "water"])
-def test_the_shipped_detector_behind_its_features(member, tmp_path):
-    """The feature map stays an operation of its own, so the file is the deployed function."""
-    rng = np.random.default_rng(6)
-    dense = load_model(model_folder("default")).network(member)
-    matrix, offset = rng.standard_normal((dense.inputs, 30)), rng.standard_normal(dense.inputs)
-    network = detector_network(dense, matrix, offset)
-    assert np.array_equal(network.nodes[0].operation.matrices[0], matrix)
-    write_onnx(network, tmp_path / "net.onnx")
-    points = rng.standard_normal((10, 30))
-    logits = dense.logits(points @ matrix.T + offset)[:, None]
-    np.testing.assert_allclose(of_dense(dense, matrix, offset)(points), logits, rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(read_onnx(tmp_path / "net.onnx").network(points), logits, rtol=1e-12)
-    np.testing.assert_allclose(
-        by_onnxruntime(tmp_path / "net.onnx", points, (1, 30)), logits, rtol=1e-9, atol=1e-9
-    )
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path):
