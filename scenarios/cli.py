@@ -79,11 +79,21 @@ def train(
 
 @app.command()
 def certify(
-    model: Annotated[str, typer.Argument(help="Catalogue name or folder of a model.")],
-    data: Annotated[Path, typer.Argument(help="Folder of one arm of a run.")],
+    model: Annotated[str, typer.Argument(help="Catalogue name or folder of a model, or an ONNX file.")],
+    data: Annotated[Path, typer.Argument(help="Folder of one arm of a run, or a VNN-LIB file.")],
+    timeout: Annotated[
+        float | None, typer.Option(metavar="S", help="Seconds for an ONNX file; 60 by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Certificates for the windows of recorded data."""
+    """Certificates for the windows of recorded data, or the verdict on an ONNX network."""
+    if Path(model).suffix.lower() == ".onnx" or data.suffix.lower() == ".vnnlib":
+        from scenarios.commands.verify import verify_command
+
+        verify_command(Path(model), data, timeout, as_json)
+        return
+    if timeout is not None:
+        raise BadInput("--timeout", timeout, "with an ONNX file only")
     from scenarios.commands.certify import certify_command
 
     certify_command(model, data, as_json)

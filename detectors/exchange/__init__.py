@@ -1,0 +1,1 @@
+"""Networks and specifications in the formats that other verifiers read: ONNX and VNN-LIB."""
