@@ -106,7 +106,7 @@ class Activation(Operation):
         offsets = np.abs(lines.lower_offset) + np.abs(lines.upper_offset)
         spent = np.abs(passed) @ box.size[:, :, None] + np.abs(coefficients) @ offsets[:, :, None]
         wide = 16.0 * (box.low.shape[1] + 8.0) * UNIT
-        return Pulled((passed,), constant, spent[:, :, 0] * wide)
+        return Pulled((passed,), constant, spent[:, :, 0] * wide + TINY * np.abs(coefficients).sum(axis=2))
 
     def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
         """The middle of the band, and a symbol for its half width."""

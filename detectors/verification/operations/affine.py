@@ -65,7 +65,8 @@ class Affine(Operation):
     ) -> Pulled:
         """Exact but for rounding, which is charged with the magnitudes of the forward pass."""
         wide = 16.0 * (self._terms + len(self.bias) + 8.0) * UNIT
-        slack = (np.abs(coefficients) @ result.magnitude[:, :, None])[:, :, 0] * wide * (1.0 + wide)
+        most = result.magnitude * wide * (1.0 + wide) + TINY
+        slack = (np.abs(coefficients) @ most[:, :, None])[:, :, 0]
         passed = tuple(coefficients @ matrix for matrix in self.matrices)
         return Pulled(passed, coefficients @ self.bias, slack)
 

@@ -93,9 +93,10 @@ class Maximum(Operation):
         up, down = np.maximum(coefficients, 0.0), np.minimum(coefficients, 0.0)
         shares = up[..., None] * best[:, None] + down[..., None] * upper[:, None]
         passed = shares.reshape(*coefficients.shape[:2], self.groups.size) @ self._scatter
-        spent = np.abs(coefficients) @ (2.0 * members.size.max(axis=-1) + np.abs(offset))[:, :, None]
         wide = 16.0 * (self.groups.size + 8.0) * UNIT
-        return Pulled(self._split(passed), (down @ offset[:, :, None])[:, :, 0], spent[:, :, 0] * wide)
+        most = (2.0 * members.size.max(axis=-1) + np.abs(offset)) * wide + TINY
+        slack = (np.abs(coefficients) @ most[:, :, None])[:, :, 0]
+        return Pulled(self._split(passed), (down @ offset[:, :, None])[:, :, 0], slack)
 
     def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
         """The member with the highest middle, and what the others may exceed it by, of which the symbols

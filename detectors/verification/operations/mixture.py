@@ -66,12 +66,10 @@ class Mixture(Operation):
             on_one += sign * share * of_one[:, None]
             on_other += sign * share * of_other[:, None]
             constant += (share @ (first + second + of_rest)[:, :, None])[:, :, 0]
-        most = ((2.0 + gate.size) * (one.size + other.size))[:, :, None]
         wide = 64.0 * (gate.low.shape[1] + 8.0) * UNIT
-        lost = np.abs(coefficients).sum(axis=2) * TINY
-        return Pulled(
-            (on_gate, on_one, on_other), constant, (np.abs(coefficients) @ most)[:, :, 0] * wide + lost
-        )
+        most = (2.0 + gate.size) * (one.size + other.size) * wide + TINY
+        slack = (np.abs(coefficients) @ most[:, :, None])[:, :, 0]
+        return Pulled((on_gate, on_one, on_other), constant, slack)
 
     def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
         """a + g (b - a), where the difference knows the symbols that both share."""

@@ -55,10 +55,9 @@ class Product(Operation):
             up * lower[1][:, None] - down * upper[1][:, None],
         )
         constant = (up @ lower[2][:, :, None] - down @ upper[2][:, :, None])[:, :, 0]
-        spent = np.abs(coefficients) @ (one.size * other.size)[:, :, None]
-        wide = 16.0 * (one.low.shape[1] + 8.0) * UNIT
-        lost = np.abs(coefficients).sum(axis=2) * TINY
-        return Pulled(passed, constant, 4.0 * spent[:, :, 0] * wide + lost)
+        wide = 64.0 * (one.low.shape[1] + 8.0) * UNIT
+        most = one.size * other.size * wide + TINY
+        return Pulled(passed, constant, (np.abs(coefficients) @ most[:, :, None])[:, :, 0])
 
     def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
         """With middles m and half widths r: a b = m_b a + m_a b - m_a m_b + (a - m_a) (b - m_b), and the last
