@@ -13,7 +13,7 @@ from detectors.verification.operations import Affine
 from detectors.verification.problem import Problem
 from detectors.verification.propagation import Trace, propagate
 from detectors.verification.rounding import ARITHMETICS
-from detectors.verification.zonotope import Zonotope, around
+from detectors.verification.zonotope import Zonotope
 
 
 class Zonotopes(Method):
@@ -35,7 +35,7 @@ class Zonotopes(Method):
 
 def tighten_by_zonotopes(trace: Trace) -> list[Zonotope]:
     """Tighten every value of the trace; the zonotopes of all values for the exact network."""
-    found = [around(trace.region.hull)]
+    found = [trace.region.zonotope]
     symbols = found[0].generators.shape[1]
     for node, (operation, inputs) in enumerate(trace.network.nodes):
         trace.forward(node)

@@ -29,6 +29,7 @@ class _SShaped(Activation):
 
     ulps = 8.0
     twice: float
+    _last: tuple[Box, Lines] | None = None
 
     @abstractmethod
     def slope(self, z: Floats) -> Floats:
@@ -40,6 +41,13 @@ class _SShaped(Activation):
 
     def lines(self, box: Box, slopes: Floats | None = None) -> Lines:
         """Below: the tangent from the upper end, otherwise the chord or the tangent in the middle."""
+        # Every pass back from a later value asks again for the same box.
+        last = self._last
+        if last is None or last[0].low is not box.low or last[0].high is not box.high:
+            self._last = last = (box, self._lines(box))
+        return last[1]
+
+    def _lines(self, box: Box) -> Lines:
         mirrored = Box(-box.high, -box.low)
         lower, lower_at = self._lower_slope(box)
         upper, upper_at = self._lower_slope(mirrored)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
+from detectors.verification.zonotope import Zonotope, around
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +26,11 @@ class Region(ABC):
     @abstractmethod
     def hull(self) -> Box:
         """Smallest box around each set, (batch, n), outward."""
+
+    @property
+    def zonotope(self) -> Zonotope:
+        """A zonotope around each set; the hull where none is closer."""
+        return around(self.hull)
 
     @abstractmethod
     def lowest(self, coefficients: Floats) -> Floats:
