@@ -86,6 +86,27 @@ def test_lines_and_bands_hold(operation: Tanh | Sigmoid, middle: float, reach: f
 
 
 @BOTH
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    low=st.floats(-20.0, 20.0),
+    width=st.sampled_from([0.0, 1e-9, 0.3, 2.0, 30.0]),
+    slope=st.floats(0.0, 1.5),
+    touch=st.floats(-25.0, 25.0),
+)
+def test_an_offset_is_sound_for_any_slope_and_touching_point(
+    operation: Tanh | Sigmoid, low: float, width: float, slope: float, touch: float
+) -> None:
+    at = box(low, low + width)
+    slopes, points = np.array([[slope * operation.steepest]]), np.array([[touch]])
+    offset = Fraction(float(operation._offset_below(slopes, points, at)[0, 0]))
+    # Where the distance is stationary, and the ends.
+    still = float(operation.touch(slopes)[0, 0])
+    for z in np.clip([low, low + width, touch, still, -still, 0.0], at.low[0, 0], at.high[0, 0]):
+        value = oracle.evaluate(operation, [Fraction(float(z))])[0]
+        assert Fraction(float(slopes[0, 0])) * Fraction(float(z)) + offset <= value
+
+
+@BOTH
 def test_tangents_and_chords_are_tighter_than_parallels_through_the_ends(operation: Tanh | Sigmoid) -> None:
     """Before: both lines with the lesser of the ends' slopes (Singh et al. 2019)."""
     rng = np.random.default_rng(0)

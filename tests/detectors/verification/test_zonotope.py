@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -16,8 +19,9 @@ from detectors.verification.problem import Problem, above_zero
 from detectors.verification.propagation import propagate
 from detectors.verification.rounding import ARITHMETICS
 from detectors.verification.sets import Boxes
-from detectors.verification.zonotope import Zonotope, around
+from detectors.verification.zonotope import Zonotope, around, moved, plus, scaled
 from tests.detectors.verification.samples import gru_network, relu_network
+from tests.reference import exact_operations as oracle
 
 EXACT = ARITHMETICS["exact"]
 
@@ -44,6 +48,31 @@ def test_over_more_symbols_and_fresh_ones() -> None:
     wide = one.over(3).with_fresh(np.array([[0.0, 0.5]]))
     assert wide.generators[0].tolist() == [[1.0, 2.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.5]]
     assert wide.radius == pytest.approx(np.array([[1.0, 2.5]]))
+
+
+def test_rounding_of_sums_and_multiples_is_in_the_spread() -> None:
+    """At every corner of the symbols, in exact arithmetic; inputs without spread of their own."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        parts = rng.normal(size=(2, 4, 3)) * 10.0 ** rng.integers(-3, 4, (2, 4, 1))
+        one, other = (Zonotope(p[None, 0], p[None, 1:], np.zeros((1, 3))) for p in parts)
+        slopes, shift = rng.normal(size=(1, 3)), rng.normal(size=(1, 3)) * 1e3
+        for corner in itertools.product((-1, 1), repeat=3):
+            a, b = (at_corner(z, corner) for z in (one, other))
+            wanted = (
+                (scaled(slopes, one), [s * v for s, v in zip(oracle.exact(slopes[0]), a, strict=True)]),
+                (plus(one, other), [v + w for v, w in zip(a, b, strict=True)]),
+                (moved(one, shift), [v + w for v, w in zip(a, oracle.exact(shift[0]), strict=True)]),
+            )
+            for found, values in wanted:
+                known = at_corner(found, corner)
+                for value, near, spread in zip(values, known, found.spread[0], strict=True):
+                    assert abs(value - near) <= Fraction(float(spread))
+
+
+def at_corner(zonotope: Zonotope, corner: tuple[int, ...]) -> list[Fraction]:
+    columns = zip(oracle.exact(zonotope.centre[0]), zonotope.generators[0].T, strict=True)
+    return [centre + oracle.dot(np.array(corner), oracle.exact(column)) for centre, column in columns]
 
 
 def test_what_cancels_cancels() -> None:
