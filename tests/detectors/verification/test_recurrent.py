@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from detectors.verification.methods.crown import tighten_by_lines
+from detectors.verification.methods.zonotope import tighten_by_zonotopes
 from detectors.verification.network import Network, Node
 from detectors.verification.operations.affine_forms import select
 from detectors.verification.operations.recurrent import (
@@ -18,6 +20,9 @@ from detectors.verification.operations.recurrent import (
     steps_of,
     temporal_block,
 )
+from detectors.verification.propagation import propagate
+from detectors.verification.rounding import ARITHMETICS
+from detectors.verification.sets import Boxes
 from streams.errors import BadInput
 
 
@@ -89,6 +94,28 @@ def test_temporal_block_is_torchs(channels: int) -> None:
     kept = given if beside is None else functional.conv1d(given, *map(torch.from_numpy, (beside, biases[2])))
     theirs = functional.relu(own + kept).numpy().reshape(4, -1)
     assert Network(channels * 9, tuple(nodes))(x.reshape(4, -1)) == pytest.approx(theirs, abs=1e-13)
+
+
+@pytest.mark.parametrize("way", [tighten_by_lines, tighten_by_zonotopes])
+def test_torch_in_binary32_stays_in_the_bounds_for_binary32(way) -> None:
+    torch.manual_seed(2)
+    layer = torch.nn.GRU(2, 4, batch_first=True, dtype=torch.float32)
+    nodes: list[Node] = []
+    states = gru(nodes, steps_of(0, 5, 2), of_torch(layer))
+    rng = np.random.default_rng(3)
+    for reach in (0.0, 1e-4, 0.3):
+        centre = rng.normal(size=10).astype(np.float32).astype(np.float64)
+        region = Boxes(centre - reach, centre + reach)
+        trace = propagate(Network(10, tuple(nodes)), region, ARITHMETICS["binary32"])
+        way(trace)
+        windows = (centre + 0.99 * reach * rng.uniform(-1, 1, (200, 10))).astype(np.float32)
+        theirs = layer(torch.from_numpy(windows.reshape(200, 5, 2)))[0].detach().numpy()
+        for step, part in enumerate(states):
+            box = trace.values[part.value].box
+            assert (theirs[:, step] >= box.low).all()
+            assert (theirs[:, step] <= box.high).all()
+        last = trace.values[states[-1].value].box
+        assert (last.high - last.low).max() < 1e-2 or reach > 0.1
 
 
 def test_what_does_not_fit_is_named() -> None:
