@@ -27,15 +27,15 @@ class Region(ABC):
     def hull(self) -> Box:
         """Smallest box around each set, (batch, n), outward."""
 
-    @property
-    def zonotope(self) -> Zonotope:
-        """A zonotope around each set; the hull where none is closer."""
-        return around(self.hull)
-
     @abstractmethod
     def lowest(self, coefficients: Floats) -> Floats:
         """(batch, rows, n) -> (batch, rows): at most the least value of coefficients @ x over each set, for
         the numbers as given."""
+
+    @property
+    def zonotope(self) -> Zonotope:
+        """A zonotope around each set; the hull where none is closer."""
+        return around(self.hull)
 
     @abstractmethod
     def contains(self, point: Floats) -> bool:
