@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.propagation import Trace
-from detectors.verification.rounding import SPARE, UNIT, below
+from detectors.verification.rounding import SPARE, TINY, UNIT, below
 
 Floats = NDArray[np.float64]
 
@@ -39,8 +39,9 @@ def lowest(
         slack += pulled.slack
         for i, own in zip(inputs, pulled.coefficients, strict=True):
             waiting[i] = waiting[i] + own if i in waiting else own
-            # A sum of two rounds each coefficient once more.
-            slack += 2.0 * UNIT * (np.abs(waiting[i]) @ trace.values[i].box.size[:, :, None])[:, :, 0]
+            # A sum of two rounds each coefficient once more, and underflow takes from each.
+            lost = 2.0 * UNIT * np.abs(waiting[i]) + TINY
+            slack += (lost @ trace.values[i].box.size[:, :, None])[:, :, 0]
     total = constant
     if 0 in waiting:
         ends = trace.region.lowest(waiting[0])

@@ -23,9 +23,10 @@ class Box(NamedTuple):
 
     @property
     def reach(self) -> Floats:
-        """(boxes, n) half width about ``middle``, rounded up."""
+        """(boxes, n) half width about ``middle``, rounded up; exactly 0 for a point."""
         middle = self.middle
-        return np.nextafter(np.maximum(self.high - middle, middle - self.low), np.inf)
+        reach = np.maximum(self.high - middle, middle - self.low)
+        return np.where(reach == 0.0, 0.0, np.nextafter(reach, np.inf))
 
     @property
     def size(self) -> Floats:

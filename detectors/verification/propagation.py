@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Trace:
     region: Region
     arithmetic: Arithmetic
     values: list[Bounded]
+    _errors: list[Floats] = field(default_factory=list, init=False)
 
     def inputs(self, node: int) -> tuple[Box, ...]:
         """Boxes of what node takes."""
@@ -38,6 +39,7 @@ class Trace:
     def forward(self, node: int) -> None:
         """Interval rule of one node on the boxes of its inputs, kept where it is the tighter."""
         found = self.network.nodes[node].operation.bound(self.inputs(node), self.arithmetic)
+        found = _representable(found, self.arithmetic)
         if node + 1 < len(self.values):
             found = Bounded(found.box.within(self.values[node + 1].box), found.magnitude)
             self.values[node + 1] = found
@@ -47,26 +49,39 @@ class Trace:
     def evaluation_error_of(self, value: int) -> Floats:
         """(batch, size) how far value number ``value`` may be off the exact one when it is evaluated in the
         arithmetic; 0 for exact numbers."""
-        errors = [np.zeros_like(self.values[0].box.low)]
         if not self.arithmetic.unit:
             return np.zeros_like(self.values[value].box.low)
-        for node in range(value):
+        # Kept: boxes only shrink, so an error found with an earlier one still holds.
+        errors = self._errors or [np.zeros_like(self.values[0].box.low)]
+        for node in range(len(errors) - 1, value):
             operation, inputs = self.network.nodes[node]
             own = tuple(errors[i] for i in inputs)
-            errors.append(operation.error(own, self.inputs(node), self.values[node + 1], self.arithmetic))
-        return errors[-1]
+            result = self.values[node + 1]
+            # The box holds the exact value and the evaluated one.
+            width = np.nextafter(result.box.high - result.box.low, np.inf)
+            errors.append(np.minimum(operation.error(own, self.inputs(node), result, self.arithmetic), width))
+        self._errors = errors
+        return errors[value]
 
 
 def propagate(network: Network, region: Region, arithmetic: Arithmetic) -> Trace:
     """Intervals of all values. An affine operation on the input alone is bounded on the set itself, which for
     other sets than boxes is tighter than on its hull."""
     hull = region.hull
-    trace = Trace(network, region, arithmetic, [Bounded(hull, hull.size)])
+    trace = Trace(network, region, arithmetic, [_representable(Bounded(hull, hull.size), arithmetic)])
     for node, (operation, inputs) in enumerate(network.nodes):
         trace.forward(node)
         if isinstance(operation, Affine) and inputs == (0,):
             trace.tighten(node + 1, _on_set(operation, region, arithmetic, trace.values[node + 1].magnitude))
     return trace
+
+
+def _representable(found: Bounded, arithmetic: Arithmetic) -> Bounded:
+    """NaN, which decides nothing and spreads, where an evaluation might overflow."""
+    within = found.magnitude <= arithmetic.largest
+    if within.all():
+        return found
+    return Bounded(Box(*(np.where(within, end, np.nan) for end in found.box)), found.magnitude)
 
 
 def _on_set(operation: Affine, region: Region, arithmetic: Arithmetic, magnitude: Floats) -> Box:

@@ -18,14 +18,18 @@ ArithmeticName = Literal["exact", "binary64", "binary32"]
 UNIT = 2.0**-53
 SPARE = 1.0 + 64.0 * UNIT
 """Factor on a non-negative quantity that outweighs a handful of roundings of it."""
+TINY = 1e-300
+"""Far above what underflow takes from a product, a quotient or any sum of them (2^-1075 each)."""
 
 
 class Arithmetic(NamedTuple):
     """How the network may be evaluated. unit: roundoff, 0 for real numbers; floor: far above what underflow
-    can lose in one layer, far below anything that matters."""
+    can lose in one layer, far below anything that matters; largest: beyond it nothing is bounded, because an
+    evaluation, or the bound itself, might overflow."""
 
     unit: float
     floor: float
+    largest: float = 1e300
 
     def theta(self, terms: int) -> float:
         """Relative widening for sums of ``terms`` products."""
@@ -35,7 +39,7 @@ class Arithmetic(NamedTuple):
 ARITHMETICS: dict[ArithmeticName, Arithmetic] = {
     "exact": Arithmetic(0.0, 1e-290),
     "binary64": Arithmetic(UNIT, 1e-290),
-    "binary32": Arithmetic(2.0**-24, 1e-30),
+    "binary32": Arithmetic(2.0**-24, 1e-30, 1e38),
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from detectors.verification.methods.base import Method
 from detectors.verification.methods.crown import Crown, CrownIbp
 from detectors.verification.methods.interval import Interval
+from detectors.verification.methods.zonotope import Zonotopes
 
 METHODS: dict[str, type[Method]] = {
     "interval": Interval,
+    "zonotope": Zonotopes,
     "crown_ibp": CrownIbp,
     "crown": Crown,
 }
 
-__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Method"]
+__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Method", "Zonotopes"]

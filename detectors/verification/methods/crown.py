@@ -12,7 +12,6 @@ from detectors.verification.backward import lowest
 from detectors.verification.box import Box
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.interval import rows_on_box
-from detectors.verification.operations.activations import Activation
 from detectors.verification.problem import Problem
 from detectors.verification.propagation import Trace, propagate
 from detectors.verification.rounding import ARITHMETICS, Floats
@@ -31,7 +30,8 @@ class CrownIbp(Method):
 
 
 class Crown(Method):
-    """Linear bounds of every value that enters an activation, then of the specification."""
+    """Linear bounds of every value that enters an activation, a maximum or a product, then of the
+    specification."""
 
     name: ClassVar[str] = "crown"
     description: ClassVar[str] = "linear bounds of every layer (CROWN, Zhang et al. 2018)"
@@ -44,11 +44,11 @@ class Crown(Method):
 
 
 def tighten_by_lines(trace: Trace, slopes: Mapping[int, Floats] | None = None) -> None:
-    """Bound the inputs of activations by lines, from the first to the last, and carry intervals on."""
+    """Bound by lines what enters an operation that is not affine, from the first to the last, and carry
+    intervals on."""
     for node, (operation, inputs) in enumerate(trace.network.nodes):
-        if node and isinstance(operation, Activation):
-            open_ = np.flatnonzero(operation.undecided(trace.values[inputs[0]].box))
-            _tighten(trace, inputs[0], open_, slopes)
+        for value, open_ in zip(inputs, operation.open_entries(trace.inputs(node)), strict=True):
+            _tighten(trace, value, np.flatnonzero(open_), slopes)
         trace.forward(node)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from detectors.verification.operations.activations import LeakyRelu, Relu, Sigmoid, Tanh
+from detectors.verification.operations.activations import LeakyRelu, Relu
 from detectors.verification.operations.affine import Affine
 from detectors.verification.operations.base import Operation
+from detectors.verification.operations.maximum import Maximum
+from detectors.verification.operations.mixture import Mixture
+from detectors.verification.operations.product import Product
+from detectors.verification.operations.s_shaped import Sigmoid, Tanh
 
 OPERATIONS: dict[str, type[Operation]] = {
     "affine": Affine,
@@ -12,6 +16,20 @@ OPERATIONS: dict[str, type[Operation]] = {
     "leaky_relu": LeakyRelu,
     "tanh": Tanh,
     "sigmoid": Sigmoid,
+    "maximum": Maximum,
+    "product": Product,
+    "mixture": Mixture,
 }
 
-__all__ = ["OPERATIONS", "Affine", "LeakyRelu", "Operation", "Relu", "Sigmoid", "Tanh"]
+__all__ = [
+    "OPERATIONS",
+    "Affine",
+    "LeakyRelu",
+    "Maximum",
+    "Mixture",
+    "Operation",
+    "Product",
+    "Relu",
+    "Sigmoid",
+    "Tanh",
+]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from detectors.verification.box import Box
 from detectors.verification.operations.base import Bounded, Operation, Pulled
-from detectors.verification.rounding import SPARE, UNIT, Arithmetic
+from detectors.verification.rounding import SPARE, TINY, UNIT, Arithmetic
+from detectors.verification.zonotope import Zonotope
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 class Affine(Operation):
     """sum over inputs of matrices[i] @ input_i + bias; matrices[i]: (size, n_i), bias: (size,), all finite.
 
+    A sum is charged for its nonzero weights only: a product with zero, and its addition, round nothing.
     Raises BadInput on shapes that do not fit and on NaN or infinity.
     """
 
@@ -30,7 +32,7 @@ class Affine(Operation):
         if not all(np.isfinite(part).all() for part in (*self.matrices, self.bias)):
             raise BadInput("affine operation", "NaN or infinity", "finite weights")
         self._absolute = tuple(np.abs(m) for m in self.matrices)
-        self._terms = sum(m.shape[1] for m in self.matrices)
+        self._terms = int(np.max(sum(np.count_nonzero(m, axis=1) for m in self.matrices), initial=0))
 
     def size(self, inputs: tuple[int, ...]) -> int:
         """Length of the bias."""
@@ -63,9 +65,23 @@ class Affine(Operation):
     ) -> Pulled:
         """Exact but for rounding, which is charged with the magnitudes of the forward pass."""
         wide = 16.0 * (self._terms + len(self.bias) + 8.0) * UNIT
-        slack = (np.abs(coefficients) @ result.magnitude[:, :, None])[:, :, 0] * wide * (1.0 + wide)
+        most = result.magnitude * wide * (1.0 + wide) + TINY
+        slack = (np.abs(coefficients) @ most[:, :, None])[:, :, 0]
         passed = tuple(coefficients @ matrix for matrix in self.matrices)
         return Pulled(passed, coefficients @ self.bias, slack)
+
+    def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
+        """Exact but for rounding, which goes to the spread."""
+        wide = 16.0 * (self._terms + 8.0) * UNIT
+        centre, spread, size = self.bias, np.zeros(len(self.bias)), np.abs(self.bias)
+        generators = np.zeros((1, 1, len(self.bias)))
+        for matrix, absolute, given in zip(self.matrices, self._absolute, inputs, strict=True):
+            centre = centre + given.centre @ matrix.T
+            generators = generators + given.generators @ matrix.T
+            spread = spread + given.spread @ absolute.T
+            size = size + given.size @ absolute.T
+        spread = (spread + wide * size * (1.0 + wide)) * SPARE * (1.0 + wide) + TINY
+        return Zonotope(centre, generators, spread), np.zeros_like(centre)
 
     def error(
         self, errors: tuple[Floats, ...], inputs: tuple[Box, ...], result: Bounded, arithmetic: Arithmetic

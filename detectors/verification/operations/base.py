@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.verification.box import Box
 from detectors.verification.rounding import Arithmetic
+from detectors.verification.zonotope import Zonotope
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +60,18 @@ class Operation(ABC):
         result: from ``bound``, perhaps tightened; slopes (boxes, size): lower slopes to use where the
         operation leaves a choice, None for its own.
         """
+
+    @abstractmethod
+    def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
+        """The result as a zonotope over the symbols of the inputs, which all have the same number of them,
+        and the radius (boxes, size) of one new symbol for each entry.
+
+        boxes: of the inputs in exact arithmetic, perhaps tighter than the zonotopes.
+        """
+
+    def open_entries(self, inputs: tuple[Box, ...]) -> tuple[NDArray[np.bool_], ...]:
+        """(n_i,) for each input: where a tighter box would make a tighter linear rule."""
+        return tuple(np.zeros(box.low.shape[1], dtype=np.bool_) for box in inputs)
 
     @abstractmethod
     def error(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
+from detectors.verification.zonotope import Zonotope, around
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,11 @@ class Region(ABC):
     def lowest(self, coefficients: Floats) -> Floats:
         """(batch, rows, n) -> (batch, rows): at most the least value of coefficients @ x over each set, for
         the numbers as given."""
+
+    @property
+    def zonotope(self) -> Zonotope:
+        """A zonotope around each set; the hull where none is closer."""
+        return around(self.hull)
 
     @abstractmethod
     def contains(self, point: Floats) -> bool:
