@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.exchange.onnx_maximum import max_pool, maximum, reduce_max
 from detectors.exchange.onnx_moves import (
     concat,
     dropout,
@@ -192,6 +193,9 @@ OPERATORS: dict[str, Callable[[OnnxNode], Value]] = {
     "Conv": convolution,
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,
+    "MaxPool": max_pool,
+    "Max": maximum,
+    "ReduceMax": reduce_max,
     "Pad": padding,
     "Identity": identity,
     "Dropout": dropout,

@@ -23,7 +23,7 @@ def convolution(node: OnnxNode) -> Value:
         )
     if tensor.shape[1] != weights.shape[1] * groups:
         raise BadInput("channels", tensor.shape[1], f"{weights.shape[1] * groups} as the weights have")
-    covered = windows(node, _own(tensor), weights.shape[2:])
+    covered = windows(node, own(tensor), weights.shape[2:])
     outs = covered.shape[2 : tensor.at.ndim]
     matrix = _convolution_matrix(node, covered, weights, groups)
     bias = np.zeros(weights.shape[0]) if node.get(2) is None else node.weights(2)
@@ -61,7 +61,7 @@ def global_average_pool(node: OnnxNode) -> Value:
 
 
 def _mean(node: OnnxNode, tensor: Tensor, kernel: tuple[int, ...]) -> Tensor:
-    covered = windows(node, _own(tensor), kernel)
+    covered = windows(node, own(tensor), kernel)
     shape = covered.shape[: tensor.at.ndim]
     flat = covered.reshape(int(np.prod(shape)), -1)
     inside = flat != OUTSIDE
@@ -144,6 +144,6 @@ def _pads(
     return (less, more) if automatic == "SAME_UPPER" else (more, less)
 
 
-def _own(tensor: Tensor) -> Ints:
+def own(tensor: Tensor) -> Ints:
     """Positions within the tensor itself."""
     return np.arange(tensor.at.size).reshape(tensor.shape)

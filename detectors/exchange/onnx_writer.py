@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from detectors.verification.network import Network
-from detectors.verification.operations import Affine, LeakyRelu, Operation, Relu, Sigmoid, Tanh
+from detectors.verification.operations import Affine, LeakyRelu, Maximum, Operation, Relu, Sigmoid, Tanh
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -63,6 +63,12 @@ class _Writer:
         self.kind = helper.np_dtype_to_tensor_dtype(dtype)
         self._dtype, self._count = dtype, count(1)
 
+    def positions(self, array: NDArray[np.intp]) -> str:
+        """Name of a constant of whole numbers."""
+        name = f"c{next(self._count)}"
+        self.constants.append(numpy_helper.from_array(array.astype(np.int64), name))
+        return name
+
     def constant(self, array: Floats) -> str:
         """Name of a constant."""
         name = f"c{next(self._count)}"
@@ -101,6 +107,14 @@ def _leaky_relu(writer: _Writer, operation: Operation, inputs: list[str]) -> str
     return writer.node("Sub", [writer.node("Relu", inputs), scaled])
 
 
+def _maximum(writer: _Writer, operation: Operation, inputs: list[str]) -> str:
+    """Inputs joined, entries gathered as (batch, size, k), the largest of each group."""
+    assert isinstance(operation, Maximum)
+    joined = writer.node("Concat", inputs, axis=1) if len(inputs) > 1 else inputs[0]
+    groups = writer.node("Gather", [joined, writer.positions(operation.groups)], axis=1)
+    return writer.node("ReduceMax", [groups], axes=[2], keepdims=0)
+
+
 def _simple(operator: str) -> Callable[[_Writer, Operation, list[str]], str]:
     return lambda writer, operation, inputs: writer.node(operator, inputs)
 
@@ -111,4 +125,5 @@ _WRITERS: dict[type[Operation], Callable[[_Writer, Operation, list[str]], str]] 
     LeakyRelu: _leaky_relu,
     Tanh: _simple("Tanh"),
     Sigmoid: _simple("Sigmoid"),
+    Maximum: _maximum,
 }

@@ -145,6 +145,10 @@ class Builder:
             shape = " x ".join(map(str, sizes))
             raise BadInput("matrix or tensor of the operation", shape, f"at most {LARGEST} elements")
 
+    def length(self, value: int) -> int:
+        """Of one value."""
+        return self._sizes[value]
+
 
 def _exact_sum(first: Floats, second: Floats) -> bool:
     """Whether first + second is not rounded anywhere (Knuth's two-sum)."""

@@ -202,6 +202,31 @@ CASES = {
         [N("AveragePool", ["x"], ["y"], kernel_shape=[2, 3], pads=[1, 1, 0, 1], count_include_pad=1)],
         {},
     ),
+    "max pool": (IMAGE, 17, [N("MaxPool", ["x"], ["y"], kernel_shape=[2, 3], pads=[1, 1, 0, 1])], {}),
+    "max pool over time": (
+        (1, 3, 9),
+        17,
+        [N("Tanh", ["x"], ["t"]), N("MaxPool", ["t"], ["y"], kernel_shape=[3], strides=[2], dilations=[2])],
+        {},
+    ),
+    "max": (
+        (2, 3),
+        17,
+        [N("Neg", ["x"], ["n"]), N("Tanh", ["x"], ["t"]), N("Max", ["n", "t", "x"], ["y"])],
+        {},
+    ),
+    "max of one value's parts": (
+        ROW,
+        17,
+        [
+            N("Gather", ["x", "a"], ["p"], axis=1),
+            N("Gather", ["x", "b"], ["q"], axis=1),
+            N("Max", ["p", "q"], ["y"]),
+        ],
+        {"a": np.array([0, 1, 2]), "b": np.array([5, 5, 0])},
+    ),
+    "reduce max": (IMAGE, 17, [N("ReduceMax", ["x"], ["y"], axes=[1, -1])], {}),
+    "reduce max of all": (IMAGE, 17, [N("ReduceMax", ["x"], ["y"], keepdims=0)], {}),
     "global average pool": (IMAGE, 17, [N("GlobalAveragePool", ["x"], ["y"])], {}),
     "pad": (
         IMAGE,
@@ -281,7 +306,8 @@ def test_bounds_cover_what_onnxruntime_computes(tmp_path_factory, seed, eps):
         N("BatchNormalization", ["c", "s", "o", "m", "v"], ["n"]),
         N("Relu", ["n"], ["r"]),
         N("Add", ["r", "x"], ["a"]),
-        N("AveragePool", ["a"], ["p"], kernel_shape=[3], strides=[2]),
+        N("MaxPool", ["a"], ["e"], kernel_shape=[2], pads=[0, 1]),
+        N("AveragePool", ["e"], ["p"], kernel_shape=[3], strides=[2]),
         N("Flatten", ["p"], ["f"]),
         N("Gemm", ["f", "w", "d"], ["g"]),
         N("Tanh", ["g"], ["y"]),
@@ -345,6 +371,9 @@ def invalid(tmp_path, kind):
         write(path, [N("Relu", ["c"], ["y"])], [constant("c", [1.0])])
     elif kind == "leak":
         write(path, [N("LeakyRelu", ["x"], ["y"], "first", alpha=2.0)])
+    elif kind == "padding":
+        nodes = [N("MaxPool", ["x"], ["y"], "first", kernel_shape=[2], pads=[2, 0])]
+        write(path, nodes, (), (1, 1, 5))
     elif kind == "ceil":
         nodes = [N("AveragePool", ["x"], ["y"], "first", kernel_shape=[2], strides=[2], ceil_mode=1)]
         write(path, nodes, (), (1, 1, 5))
@@ -372,6 +401,7 @@ def invalid(tmp_path, kind):
         ("variance", "node first (BatchNormalization), variance + epsilon"),
         ("constant", "output y: 'a constant'"),
         ("leak", "node first (LeakyRelu), leaky ReLU, leak: 2.0"),
+        ("padding", "node first (MaxPool), pads"),
         ("ceil", "node first (AveragePool), ceil_mode: 1"),
     ],
 )

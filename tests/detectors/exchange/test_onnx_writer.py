@@ -7,7 +7,7 @@ import pytest
 from detectors.exchange.onnx_reader import read_onnx
 from detectors.exchange.onnx_writer import write_onnx
 from detectors.verification.network import Network, Node, chain
-from detectors.verification.operations import Affine, LeakyRelu, Operation, Relu, Sigmoid, Tanh
+from detectors.verification.operations import Affine, LeakyRelu, Maximum, Operation, Relu, Sigmoid, Tanh
 from streams.errors import BadInput
 from tests.detectors.exchange.graphs import by_onnxruntime
 
@@ -30,6 +30,7 @@ def every_operation(rng):
             Node(layer(rng, 2, 3), (6,)),
             Node(Sigmoid(), (7,)),
             Node(LeakyRelu(0.25), (8,)),
+            Node(Maximum([[0, 3, 4], [1, 2, 2]], (2, 3)), (9, 6)),
         ),
     )
 
