@@ -5,11 +5,15 @@ from __future__ import annotations
 from detectors.verification.methods.base import Method
 from detectors.verification.methods.crown import Crown, CrownIbp
 from detectors.verification.methods.interval import Interval
+from detectors.verification.methods.lipschitz import Lipschitz
+from detectors.verification.methods.smoothing import Smoothing
 
 METHODS: dict[str, type[Method]] = {
     "interval": Interval,
     "crown_ibp": CrownIbp,
     "crown": Crown,
+    "lipschitz": Lipschitz,
+    "smoothing": Smoothing,
 }
 
-__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Method"]
+__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Lipschitz", "Method", "Smoothing"]
