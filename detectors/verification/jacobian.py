@@ -12,7 +12,7 @@ from detectors.verification.box import Box
 from detectors.verification.operations import Affine, LeakyRelu, Operation, Relu, Sigmoid, Tanh
 from detectors.verification.operations.activations import Activation
 from detectors.verification.propagation import Trace
-from detectors.verification.rounding import UNIT
+from detectors.verification.rounding import theta
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -79,7 +79,7 @@ def gradient(trace: Trace, rows: Floats) -> Floats:
 def _through(carried: Box, matrix: Floats) -> Box:
     middle, reach, absolute = carried.middle, carried.reach, np.abs(matrix)
     centre, size = middle @ matrix, (np.abs(middle) + reach) @ absolute
-    wide = 16.0 * (matrix.shape[0] + 8.0) * UNIT
+    wide = theta(matrix.shape[0])
     spread = (reach @ absolute + wide * size) * (1.0 + wide) + 1e-290
     return Box(centre - spread, centre + spread)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.verification.rounding import UNIT
+from detectors.verification.rounding import theta
 from detectors.verification.sets.base import Order
 
 Floats = NDArray[np.float64]
@@ -13,16 +13,12 @@ DUAL: dict[Order, Order] = {"1": "inf", "2": "2", "inf": "1"}
 """|g @ d| <= ||g||_dual ||d||."""
 
 
-def _theta(terms: int) -> float:
-    return 16.0 * (terms + 8.0) * UNIT
-
-
 def vector_norm(values: Floats, order: Order) -> Floats:
     """Upper bounds of the norms along the last axis."""
     size = np.abs(values)
     if order == "inf":
         return np.asarray(size.max(axis=-1, initial=0.0))
-    wide = 1.0 + _theta(values.shape[-1])
+    wide = 1.0 + theta(values.shape[-1])
     if order == "1":
         return np.asarray(size.sum(axis=-1) * wide + 1e-290)
     # Scaled, so that no square underflows.
@@ -70,13 +66,13 @@ def _by_singular_vectors(matrix: Floats) -> float:
         return np.inf
     rows, n = wide.shape
     product = wide @ v
-    off = _theta(n) * (np.abs(wide) @ np.abs(v)) * (1.0 + _theta(n)) + 1e-300
+    off = theta(n) * (np.abs(wide) @ np.abs(v)) * (1.0 + theta(n)) + 1e-300
     size = np.abs(product)
-    squares = np.abs(product.T @ product) + _theta(rows) * (size.T @ size)
-    squares += (size.T @ off + off.T @ size + off.T @ off) * (1.0 + _theta(rows))
+    squares = np.abs(product.T @ product) + theta(rows) * (size.T @ size)
+    squares += (size.T @ off + off.T @ size + off.T @ off) * (1.0 + theta(rows))
     absolute = np.abs(v)
-    defect = np.abs(v.T @ v - np.eye(n)) + _theta(n + 1) * (absolute.T @ absolute + np.eye(n))
-    lost = float(vector_norm(defect, "1").max()) * (1.0 + _theta(n))
+    defect = np.abs(v.T @ v - np.eye(n)) + theta(n + 1) * (absolute.T @ absolute + np.eye(n))
+    lost = float(vector_norm(defect, "1").max()) * (1.0 + theta(n))
     if not lost < 0.5:
         return np.inf
-    return float(np.sqrt(vector_norm(squares, "1").max() / (1.0 - lost))) * (1.0 + _theta(n))
+    return float(np.sqrt(vector_norm(squares, "1").max() / (1.0 - lost))) * (1.0 + theta(n))

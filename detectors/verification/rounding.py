@@ -20,6 +20,11 @@ SPARE = 1.0 + 64.0 * UNIT
 """Factor on a non-negative quantity that outweighs a handful of roundings of it."""
 
 
+def theta(terms: int) -> float:
+    """Relative widening for our own binary64 sums of ``terms`` products."""
+    return 16.0 * (terms + 8.0) * UNIT
+
+
 class Arithmetic(NamedTuple):
     """How the network may be evaluated. unit: roundoff, 0 for real numbers; floor: far above what underflow
     can lose in one layer, far below anything that matters."""

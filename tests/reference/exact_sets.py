@@ -108,7 +108,8 @@ def ball_in_box(
         norm = float(np.linalg.norm(g[free]))
         if norm > 0.0:
             y[free] = g[free] / norm * np.sqrt(left)
-        if ((y >= ends[0] - 1e-12) & (y <= ends[1] + 1e-12)).all():
+        grain = 1e-12 * radius
+        if ((y >= ends[0] - grain) & (y <= ends[1] + grain)).all():
             least = min(least, float(-g @ y))
     return least + float(c @ centre)
 

@@ -21,7 +21,7 @@ from detectors.verification.operations.activations import Activation
 from detectors.verification.operator_norms import DUAL, operator_norm, vector_norm
 from detectors.verification.problem import Problem
 from detectors.verification.propagation import Trace, propagate
-from detectors.verification.rounding import ARITHMETICS, SPARE, UNIT
+from detectors.verification.rounding import ARITHMETICS, SPARE, UNIT, theta
 from detectors.verification.sets import Boxes, NormBall
 
 Floats = NDArray[np.float64]
@@ -120,7 +120,7 @@ def _product(
     # The rows of the specification count together with the last matrix.
     falls = []
     for part, i in zip(last.matrices, inputs, strict=True):
-        wide = 16.0 * (len(part) + 8.0) * UNIT
+        wide = theta(len(part))
         through = np.abs(matrix @ part) + wide * (np.abs(matrix) @ np.abs(part))
         falls.append(vector_norm(through * weight[i] * SPARE, DUAL[ball.order]) * moved[i] * SPARE)
     return np.asarray(np.sum(falls, axis=0) * SPARE)

@@ -9,6 +9,7 @@ from detectors.verification.sets.consistent import Consistent
 from detectors.verification.sets.free_stations import FewTags, FreeStations
 from detectors.verification.sets.persistent import Persistent
 from detectors.verification.sets.shared_budget import SharedBudget
+from detectors.verification.sets.union import Union
 from detectors.verification.sets.windows import box_around, over_scans, station_groups
 
 SETS: dict[str, type[Region]] = {
@@ -19,6 +20,7 @@ SETS: dict[str, type[Region]] = {
     "stations": FreeStations,
     "persistent": Persistent,
     "consistent": Consistent,
+    "union": Union,
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Persistent",
     "Region",
     "SharedBudget",
+    "Union",
     "box_around",
     "over_scans",
     "station_groups",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
-from detectors.verification.rounding import SPARE, below
+from detectors.verification.rounding import SPARE, below, theta
 from detectors.verification.sets.base import NormBall, Region
 from detectors.verification.sets.boxes import Boxes
 from detectors.verification.sets.checks import (
@@ -19,7 +19,6 @@ from detectors.verification.sets.checks import (
     limits,
     not_negative,
     step_from,
-    theta,
 )
 
 Floats = NDArray[np.float64]

@@ -8,15 +8,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.verification.rounding import UNIT
+from detectors.verification.rounding import theta
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
-
-
-def theta(terms: int) -> float:
-    """Relative widening for our own sums of ``terms`` products, as in ``rounding``."""
-    return 16.0 * (terms + 8.0) * UNIT
 
 
 def finite(where: str, values: Floats, length: int | None = None) -> Floats:

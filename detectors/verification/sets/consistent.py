@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
-from detectors.verification.rounding import below
+from detectors.verification.rounding import below, theta
 from detectors.verification.sets.base import Region
 from detectors.verification.sets.boxes import Boxes
-from detectors.verification.sets.checks import finite, fraction, theta
+from detectors.verification.sets.checks import finite, fraction
 from detectors.verification.sets.multipliers import LinearProgramme
 from streams.errors import BadInput
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
-from detectors.verification.rounding import SPARE, below
+from detectors.verification.rounding import SPARE, below, theta
 from detectors.verification.sets.base import Region
 from detectors.verification.sets.boxes import Boxes
-from detectors.verification.sets.checks import finite, theta, whole
+from detectors.verification.sets.checks import finite, whole
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]

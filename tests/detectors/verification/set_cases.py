@@ -153,6 +153,31 @@ def consistent(rng: np.random.Generator, eps: float) -> Case:
     return _rational(region, lambda c: exact_sets.least(c, corners()))
 
 
+def consistent_stations(rng: np.random.Generator, eps: float) -> Case:
+    """One free station of two under two balances: the oracle enumerates stations, then vertices."""
+    centre, reach, _ = _window(rng, eps)
+    low, high = centre - reach, centre + reach
+    free = centre - reach * rng.uniform(1, 9, N), centre + reach * rng.uniform(1, 9, N)
+    matrix = rng.integers(-2, 3, (2, N)).astype(float)
+    matrix[:, 0] += matrix.any(axis=1) == 0.0
+    room = 0.3 * np.abs(matrix) @ reach
+    ends = matrix @ centre - room, matrix @ centre + room
+    groups = [np.array([0, 1]), np.array([2, 3])]
+
+    def both() -> list[exact_sets.Row]:
+        corners = []
+        for group in groups:
+            lower, upper = low.copy(), high.copy()
+            lower[group], upper[group] = free[0][group], free[1][group]
+            corners += exact_sets.vertices(lower, upper, matrix, *ends)
+        return corners
+
+    corners = cache(both)
+    stations = sets.FreeStations(sets.Boxes(low, high), {"A": groups[0], "B": groups[1]}, 1, *free)
+    region = sets.Union.consistent_stations(stations, matrix, *ends)
+    return _rational(region, lambda c: exact_sets.least(c, corners()))
+
+
 CASES: dict[str, Callable[[np.random.Generator, float], Case]] = {
     "box": box,
     "l2": l2,
@@ -163,4 +188,5 @@ CASES: dict[str, Callable[[np.random.Generator, float], Case]] = {
     "bias": bias,
     "ramp": ramp,
     "consistent": consistent,
+    "consistent stations": consistent_stations,
 }

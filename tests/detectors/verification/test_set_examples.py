@@ -13,6 +13,7 @@ from detectors.verification.sets import (
     FreeStations,
     Persistent,
     SharedBudget,
+    Union,
     box_around,
     over_scans,
     station_groups,
@@ -147,6 +148,18 @@ def test_consistent_agrees_with_another_solve() -> None:
         assert wanted > least(region.base, *c) + 1.0
 
 
+def test_union_by_hand() -> None:
+    """A station that is free alone cannot break a balance with a tag that is not."""
+    base, rows = Boxes(-np.ones(2), np.ones(2)), (A([[1.0, -1.0]]), A([-0.5]), A([0.5]))
+    stations = FreeStations(base, {"A": [0], "B": [1]}, 1, A([-9.0, -9.0]), A([9.0, 9.0]))
+    region = Union.consistent_stations(stations, *rows)
+    assert least(stations, 1.0, 0.0) == near(-9.0)
+    assert least(region, 1.0, 0.0) == pytest.approx(-1.5, abs=1e-9)
+    assert least(Union([Boxes(0 * TWO, TWO), Boxes(-TWO, 0 * TWO)]), 1.0, -1.0) == near(-1.0)
+    assert region.contains(A([1.4, 1.0]))
+    assert not region.contains(A([1.4, 1.2]))
+
+
 def test_box_around_a_window() -> None:
     window = A([[1.0, 2.0, 0.0], [3.0, np.nan, 0.0]])
     box = box_around(
@@ -218,6 +231,14 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "consistency that nothing satisfies": (
         lambda: Consistent(BASE, SUM, 5 * ONE, 6 * ONE),
         "rows",
+    ),
+    "union of nothing": (lambda: Union([]), "union of sets"),
+    "union of unlike sets": (lambda: Union([BASE, Boxes(-ONE, ONE)]), "union of sets"),
+    "consistency that no station satisfies": (
+        lambda: Union.consistent_stations(
+            FreeStations(BASE, {"A": [0]}, 1, -TWO, TWO), SUM, 5 * ONE, 6 * ONE
+        ),
+        "consistency",
     ),
     "balance without tolerance": (
         lambda: Consistent.balance(BASE, SUM, ONE, 0 * ONE),
