@@ -142,8 +142,22 @@ def vertices(
         planes += [(unit, Fraction(float(low[i]))), (unit, Fraction(float(high[i])))]
     for row, *sides in zip(matrix, row_low, row_high, strict=True):
         planes += [(exact(row), Fraction(float(s))) for s in sides if np.isfinite(s)]
-    solved = (_solve([[*row, side] for row, side in chosen]) for chosen in combinations(planes, n))
-    return [x for x in solved if x is not None and _holds(x, low, high, matrix, row_low, row_high)]
+    normals = np.array([[float(v) for v in row] for row, _ in planes])
+    sides_of = np.array([float(side) for _, side in planes])
+    spare = 1e-3 * (high - low) + 1e-9 * np.maximum(np.abs(low), np.abs(high))
+    found = []
+    for chosen in combinations(range(len(planes)), n):
+        # Most are far outside, which floating point can tell.
+        indices = list(chosen)
+        if abs(np.linalg.det(normals[indices])) < 1e-9:
+            continue
+        rough = np.linalg.solve(normals[indices], sides_of[indices])
+        if ((rough < low - spare) | (rough > high + spare)).any():
+            continue
+        x = _solve([[*planes[p][0], planes[p][1]] for p in indices])
+        if x is not None and _holds(x, low, high, matrix, row_low, row_high):
+            found.append(x)
+    return found
 
 
 def least(c: np.ndarray, points: list[Row]) -> Fraction:

@@ -34,11 +34,11 @@ class Smoothing(Method):
     """Where its verdict is "certified", then with probability at least 1 - alpha over the noise drawn here
     the smoothed detector does not violate the specification anywhere in the l2 ball.
 
-    sigma: of the noise, in units of the ball's scale, by default the ball's radius; first: windows drawn to
-    see whether a certificate is in reach at all (n0 in the paper); samples: windows drawn to bound the
-    probability (n); alpha: failure probability; seed: of the noise, not to be known to the attacker before
-    the window is. The bound of the result is the least probability of no violation over the ball, less one
-    half. Raises BadInput on a sigma that is not positive, counts below 1, and alpha outside 0 to 1.
+    sigma: of the noise, in units of the ball's scale, by default the ball's radius, 1 where that is 0; first:
+    windows drawn to see whether a certificate is in reach at all (n0 in the paper); samples: windows drawn to
+    bound the probability (n); alpha: failure probability; seed: of the noise, not to be known to the attacker
+    before the window is. The bound of the result is the least probability of no violation over the ball, less
+    one half. Raises BadInput on a sigma that is not positive, counts below 1, and alpha outside 0 to 1.
     """
 
     name: ClassVar[str] = "smoothing"
@@ -60,8 +60,8 @@ class Smoothing(Method):
                 raise BadInput(f"smoothing, {name}", count, "1 or more")
         if not 0.0 < alpha < 1.0:
             raise BadInput("smoothing, failure probability", alpha, "above 0 and below 1")
-        if int(seed) != seed or seed < 0:
-            raise BadInput("smoothing, seed", seed, "0 or more")
+        if int(seed) != seed or not 0 <= seed < 2**64:
+            raise BadInput("smoothing, seed", seed, "0 to 2^64 - 1")
         self.sigma, self.samples, self.first, self.alpha, self.seed = sigma, samples, first, alpha, seed
 
     def solve(self, problem: Problem, timeout_s: float) -> Found:
@@ -71,8 +71,8 @@ class Smoothing(Method):
             raise BadInput("perturbation set", type(ball).__name__, "a weighted l2 ball, for smoothing")
         sigma = self.sigma if self.sigma is not None else ball.radius or 1.0
         detail = {
-            "statement": STATEMENT, "failure_probability": self.alpha, "sigma": sigma, "n0": self.first,
-            "n": self.samples, "seed": self.seed,
+            "guarantee": self.guarantee, "statement": STATEMENT, "failure_probability": self.alpha,
+            "sigma": sigma, "n0": self.first, "n": self.samples, "seed": self.seed,
         }  # fmt: skip
         deadline = time.perf_counter() + timeout_s
         guess = self._count(problem, ball, sigma, self.first, 0, deadline)

@@ -1,4 +1,4 @@
-"""Linear programmes over a box and linear constraints, one after the other with another objective (HiGHS).
+"""Linear programmes over a box and linear constraints, with one objective after the other (HiGHS).
 
 What comes out is a good guess and no more: whoever uses it proves what needs proof.
 """
@@ -12,14 +12,15 @@ Floats = NDArray[np.float64]
 
 
 class LinearProgramme:
-    """min c @ x, low <= x <= high, row_low <= matrix @ x <= row_high; warm from one solve to the next."""
+    """min c @ x, low <= x <= high, row_low <= matrix @ x <= row_high."""
 
     def __init__(self, matrix: Floats, row_low: Floats, row_high: Floats, low: Floats, high: Floats) -> None:
         import highspy
         from scipy.sparse import csr_array
 
         self._highs, self._done = highspy.Highs(), highspy.HighsModelStatus.kOptimal
-        for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
+        options = {"output_flag": False, "threads": 1, "solver": "simplex", "presolve": "off"}
+        for option, value in options.items():
             self._highs.setOptionValue(option, value)
         # HiGHS has absolute tolerances: inputs run from -1 to 1, and no row moves further.
         self._middle, self._reach = 0.5 * low + 0.5 * high, 0.5 * (high - low)
@@ -46,6 +47,8 @@ class LinearProgramme:
         if not np.isfinite(scaled).all():
             return None
         scale = float(np.abs(scaled).max(initial=0.0)) or 1.0
+        # From nothing each time: an answer must not depend on what was asked before.
+        self._highs.clearSolver()
         self._highs.changeColsCost(len(cost), self._columns, np.ascontiguousarray(scaled / scale))
         self._highs.run()
         if self._highs.getModelStatus() != self._done:

@@ -122,6 +122,14 @@ def test_multipliers_need_not_be_right() -> None:
         assert least(region, *c) == float(region.base.lowest(c[None, None])[0, 0])
 
 
+def test_answers_do_not_depend_on_the_order_of_questions() -> None:
+    rng = np.random.default_rng(9)
+    centre, matrix = rng.standard_normal(30), rng.standard_normal((8, 30))
+    region = Consistent.balance(Boxes(centre - 1, centre + 1), matrix, matrix @ centre, np.full(8, 0.1))
+    c = rng.standard_normal((1, 20, 30))
+    assert (region.lowest(c)[:, ::-1] == region.lowest(c[:, ::-1])).all()
+
+
 def test_shared_budget_agrees_with_a_linear_programme() -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):

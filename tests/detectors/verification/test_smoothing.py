@@ -81,7 +81,14 @@ def test_scale_of_tags_is_used() -> None:
 
 def test_says_what_it_certifies() -> None:
     result = Smoothing(1.0, samples=500, first=50, alpha=0.01, seed=7).run(_linear(9.0, 0.5))
-    wanted = {"failure_probability": 0.01, "sigma": 1.0, "n0": 50, "n": 500, "seed": 7}
+    wanted = {
+        "guarantee": "probabilistic",
+        "failure_probability": 0.01,
+        "sigma": 1.0,
+        "n0": 50,
+        "n": 500,
+        "seed": 7,
+    }
     assert wanted.items() <= result.detail.items()
     assert "smoothed detector, not the network" in result.detail["statement"]
     assert {name: m.guarantee for name, m in METHODS.items() if m.guarantee != "sound"} == {
