@@ -1,5 +1,5 @@
-"""Interval bounds of a network's gradient over a set, from the output back (Weng et al. 2018, Fast-Lip, for
-any order of operations; Hein and Andriushchenko 2017)."""
+"""Interval bounds of a network's gradient over a set, from the output back, for any order of operations
+(Hein and Andriushchenko 2017; Weng et al. 2018, Fast-Lip)."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def gradient(trace: Trace, rows: Floats) -> Floats:
     """(batch, rows, inputs): no entry of the gradient of rows @ outputs is larger anywhere in the set, in
     exact arithmetic; rows: (rows, outputs).
 
-    f(x) - f(x') is the gradient, averaged over the line between them, times x - x'. So the trace's set must
-    be convex and hold both.
+    Between two points x, x' of the trace's set every activation has a secant slope within its range, so
+    f(x) - f(x') is a product of matrices within these bounds, times x - x'; nothing is differentiated.
     """
     network, batch = trace.network, trace.region.batch
     start = np.broadcast_to(rows, (batch, *rows.shape))

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from streams.errors import BadInput
 
@@ -63,18 +65,30 @@ def most_wrong(verdicts: int, pace: Pace, tampered: int) -> StreamBound:
 def most_wrong_given(certified: Sequence[bool], pace: Pace, tampered: int) -> StreamBound:
     """For N successive verdicts of which it is known which are certified, oldest first: all that are not may
     be wrong, and so may the certified ones that m scans can touch; the worst m scans, exactly."""
-    _check(len(certified), tampered)
-    stands = np.asarray(certified, dtype=np.bool_)
-    before = np.concatenate([[0], np.cumsum(stands)])
-    # best[j]: most certified windows among the first j that the scans placed so far touch.
-    best = np.zeros(len(stands) + 1, dtype=np.int64)
-    ends = np.arange(1, len(stands) + 1)
-    starts = np.maximum(ends - pace.touched, 0)
-    for _ in range(min(tampered, len(stands))):
-        # The newest window touched by one more scan is j, the oldest one it touches j - touched + 1.
-        one_more = best[starts] + before[ends] - before[starts]
-        best = np.concatenate([[0], np.maximum.accumulate(one_more)])
-    return StreamBound(len(stands), tampered, int((~stands).sum() + best[-1]))
+    return StreamBound(
+        len(certified), tampered, int(most_wrong_sliding(certified, len(certified), pace, tampered)[0])
+    )
+
+
+def most_wrong_sliding(
+    certified: Sequence[bool], verdicts: int, pace: Pace, tampered: int
+) -> NDArray[np.int64]:
+    """(len(certified) - verdicts + 1,) the same for every run of ``verdicts`` successive ones in a longer
+    stream. Raises BadInput where the stream is shorter than that."""
+    _check(verdicts, tampered)
+    if verdicts > len(certified):
+        raise BadInput("verdicts of the sliding window", verdicts, f"at most {len(certified)}, all there are")
+    stands = sliding_window_view(np.asarray(certified, dtype=np.bool_), verdicts)
+    before = np.zeros((len(stands), verdicts + 1), dtype=np.int64)
+    np.cumsum(stands, axis=1, out=before[:, 1:])
+    # best[:, j]: most certified windows among the first j that the scans placed so far touch.
+    best = np.zeros_like(before)
+    starts = np.maximum(np.arange(1, verdicts + 1) - pace.touched, 0)
+    for _ in range(min(tampered, verdicts)):
+        # One more scan, of which the newest window it touches is number j: it touches those from starts on.
+        one_more = best[:, starts] + before[:, 1:] - before[:, starts]
+        best[:, 1:] = np.maximum.accumulate(one_more, axis=1)
+    return verdicts - before[:, -1] + best[:, -1]
 
 
 def most_wrong_tolerant(tolerated: Sequence[int], pace: Pace, tampered: int) -> StreamBound:

@@ -41,7 +41,7 @@ class Lipschitz(Method):
             supported(number, node.operation)
         ball = region.norm_ball
         if ball.order == "inf":
-            # The middle of the hull need not lie in the set, but lines from it stay in the hull.
+            # The middle of the hull need not lie in the set: intervals must hold over the hull.
             if not (np.isfinite(region.hull.low).all() and np.isfinite(region.hull.high).all()):
                 return Found(-np.inf)
             region = Boxes(*region.hull)

@@ -13,6 +13,7 @@ from detectors.verification.stream import (
     alarm_stands,
     most_wrong,
     most_wrong_given,
+    most_wrong_sliding,
     most_wrong_tolerant,
     quiet_stands,
 )
@@ -54,6 +55,15 @@ def test_tolerant_certificates_are_bounded(pace: Pace, tolerated: list[int], tam
     found = most_wrong_tolerant(tolerated, pace, tampered).wrong
     assert worst(tolerated, pace, tampered) <= found
     assert found <= most_wrong_tolerant([min(t, 0) for t in tolerated], pace, tampered).wrong
+
+
+def test_sliding_is_each_window_by_itself() -> None:
+    certified = [bool(v) for v in np.random.default_rng(1).random(40) < 0.7]
+    found = most_wrong_sliding(certified, 12, Pace(4, 2), 2)
+    assert len(found) == 29
+    each = [most_wrong_given(certified[i : i + 12], Pace(4, 2), 2).wrong for i in range(29)]
+    assert found.tolist() == each
+    assert found.min() < found.max() < 12
 
 
 def test_by_hand() -> None:
@@ -99,6 +109,7 @@ def test_refused() -> None:
         lambda: most_wrong(0, Pace(3), 1),
         lambda: most_wrong(5, Pace(3), -1),
         lambda: most_wrong_given([], Pace(3), 1),
+        lambda: most_wrong_sliding([True] * 4, 5, Pace(3), 1),
     ):
         with pytest.raises(BadInput):
             make()
