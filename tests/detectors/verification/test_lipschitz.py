@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from detectors.verification.jacobian import gradient
 from detectors.verification.methods import METHODS, Interval, Lipschitz
 from detectors.verification.network import chain
-from detectors.verification.operations import Affine, Operation, Relu
+from detectors.verification.operations import Affine, Operation, Relu, Sigmoid
 from detectors.verification.problem import Clause, Problem, Specification, above_zero
 from detectors.verification.propagation import propagate
 from detectors.verification.rounding import ARITHMETICS
-from detectors.verification.sets import Ball, Boxes, Region, SharedBudget
+from detectors.verification.sets import Ball, Boxes, Consistent, Region, SharedBudget
 from streams.errors import BadInput
 from tests.detectors.verification.random_networks import network
 from tests.detectors.verification.set_cases import CASES, N
@@ -51,6 +51,29 @@ def _problem(rng: np.random.Generator, region: Region, evaluation: str) -> Probl
         Clause(rng.standard_normal((r, outputs)), rng.standard_normal(r)) for r in rng.integers(1, 3, 2)
     )
     return Problem(network(rng, N, outputs), region, Specification(clauses), evaluation)
+
+
+def test_slopes_count_by_hand() -> None:
+    """3 sigmoid(4 x): 3 * 1/4 * 4 * radius anywhere; far from 0 the slope is exp(-16), times 12, less."""
+    one = [Affine([A([[4.0]])], A([0.0])), Sigmoid(), Affine([A([[3.0]])], A([0.0]))]
+    falls = []
+    for centre in (0.0, 5.0):
+        problem = Problem(chain(one, 1), Ball(A([centre]), A([2.0]), 0.5), above_zero())
+        falls.append(Lipschitz().run(problem).detail["fall of each row"])
+    for fall in falls:
+        assert fall["product"] == pytest.approx([3.0])
+    assert falls[0]["gradient"] == pytest.approx([3.0])
+    assert falls[1]["local"] == pytest.approx(falls[1]["gradient"])
+    assert falls[1]["local"] == pytest.approx([12 * np.exp(-16)], rel=1e-4)
+
+
+def test_centre_outside_the_set() -> None:
+    """relu(x + y + 1/2) is 0 wherever x + y <= -1, but 1/2 in the middle of the hull: what holds on the set
+    does not hold on the way to that middle."""
+    base = Boxes(-np.ones(2), np.ones(2))
+    region = Consistent(base, A([[1.0, 1.0]]), A([-1.5]), A([-1.0]))
+    net = chain([Affine([A([[1.0, 1.0]])], A([0.5])), Relu(), Affine([A([[1.0]])], A([0.0]))], 2)
+    assert Lipschitz().run(Problem(net, region, above_zero())).verdict == "unknown"
 
 
 def _attacked(problem: Problem, rng: np.random.Generator) -> np.ndarray:

@@ -110,12 +110,12 @@ def test_consistent_by_hand() -> None:
 def test_multipliers_need_not_be_right() -> None:
     """Whatever the solver says, the bound stays below the least value (weak duality)."""
     rng = np.random.default_rng(2)
-    low, high, matrix = -rng.uniform(0, 2, 4), rng.uniform(0, 2, 4), rng.standard_normal((2, 4))
-    ends = -rng.uniform(0.1, 1, 2), A([0.2, np.inf])
+    low, high, matrix = -rng.uniform(0, 2, 4), rng.uniform(0, 2, 4), rng.standard_normal((3, 4))
+    ends = A([-0.3, -0.5, -np.inf]), A([0.2, np.inf, 0.4])
     region = Consistent(Boxes(low, high), matrix, *ends)
     corners = exact_sets.vertices(low, high, matrix, *ends)
     for _ in range(40):
-        c, junk = rng.standard_normal(4), 10.0 ** rng.uniform(-3, 6) * rng.standard_normal(2)
+        c, junk = rng.standard_normal(4), 10.0 ** rng.uniform(-3, 6) * rng.standard_normal(3)
         region._programme.solve = lambda _, junk=junk: (low, junk)
         assert least(region, *c) <= float(exact_sets.least(c, corners))
         region._programme.solve = lambda _: None
