@@ -95,7 +95,8 @@ class Consistent(Region):
         absolute = np.abs(self.matrix)
         rest = c - y @ self.matrix
         ends = np.where(y > 0.0, self.row_low, self.row_high)
-        sides = np.where(y != 0.0, y * np.where(np.isinf(ends), 0.0, ends), 0.0)
+        # A multiplier that leans on an open side gives -inf, which is what it proves.
+        sides = np.multiply(y, ends, out=np.zeros_like(y), where=y != 0.0)
         size = self.base.hull.size[0]
         wide = theta(len(self.matrix) + 1)
         off = wide * ((np.abs(c) + np.abs(y) @ absolute) @ size) * (1.0 + theta(len(size)))

@@ -111,13 +111,15 @@ def test_multipliers_need_not_be_right() -> None:
     """Whatever the solver says, the bound stays below the least value (weak duality)."""
     rng = np.random.default_rng(2)
     low, high, matrix = -rng.uniform(0, 2, 4), rng.uniform(0, 2, 4), rng.standard_normal((3, 4))
-    ends = A([-0.3, -0.5, -np.inf]), A([0.2, np.inf, 0.4])
+    ends = A([-0.3, -2.0, -np.inf]), A([0.2, np.inf, 2.0])
     region = Consistent(Boxes(low, high), matrix, *ends)
     corners = exact_sets.vertices(low, high, matrix, *ends)
     for _ in range(200):
-        c, junk = rng.standard_normal(4), 10.0 ** rng.uniform(-3, 2) * rng.standard_normal(3)
+        c, junk = rng.standard_normal(4), 10.0 ** rng.uniform(-1.5, 1.5) * rng.standard_normal(3)
+        junk = np.where(np.arange(3) == rng.integers(3), junk, 0.0)
         region._programme.solve = lambda _, junk=junk: (low, junk)
         assert least(region, *c) <= float(exact_sets.least(c, corners))
+        assert region._by_multipliers(c[None, None], junk[None, None])[0, 0] <= least(region, *c)
         region._programme.solve = lambda _: None
         assert least(region, *c) == float(region.base.lowest(c[None, None])[0, 0])
 
