@@ -22,6 +22,11 @@ TINY = 1e-300
 """Far above what underflow takes from a product, a quotient or any sum of them (2^-1075 each)."""
 
 
+def theta(terms: int) -> float:
+    """Relative widening for our own binary64 sums of ``terms`` products."""
+    return 16.0 * (terms + 8.0) * UNIT
+
+
 class Arithmetic(NamedTuple):
     """How the network may be evaluated. unit: roundoff, 0 for real numbers; floor: far above what underflow
     can lose in one layer, far below anything that matters; largest: beyond it nothing is bounded, because an

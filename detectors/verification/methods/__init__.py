@@ -5,6 +5,8 @@ from __future__ import annotations
 from detectors.verification.methods.base import Method
 from detectors.verification.methods.crown import Crown, CrownIbp
 from detectors.verification.methods.interval import Interval
+from detectors.verification.methods.lipschitz import Lipschitz
+from detectors.verification.methods.smoothing import Smoothing
 from detectors.verification.methods.zonotope import Zonotopes
 
 METHODS: dict[str, type[Method]] = {
@@ -12,6 +14,8 @@ METHODS: dict[str, type[Method]] = {
     "zonotope": Zonotopes,
     "crown_ibp": CrownIbp,
     "crown": Crown,
+    "lipschitz": Lipschitz,
+    "smoothing": Smoothing,
 }
 
-__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Method", "Zonotopes"]
+__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Lipschitz", "Method", "Smoothing", "Zonotopes"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.verification.problem import Problem, Result, verdict_of
 
 Floats = NDArray[np.float64]
+Guarantee = Literal["sound", "probabilistic"]
 
 
 class Found(NamedTuple):
@@ -26,11 +27,14 @@ class Found(NamedTuple):
 class Method(ABC):
     """Subclasses find a result; time, name and the handling of overflow are here.
 
-    name: in the catalogue; description: one line with its source.
+    name: in the catalogue; description: one line with its source; guarantee: what "certified" means, "sound"
+    for the network on the whole set, "probabilistic" for what the detail of the result says. Only sound
+    methods may stand in for each other.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
+    guarantee: ClassVar[Guarantee] = "sound"
 
     def run(self, problem: Problem, timeout_s: float = float("inf")) -> Result:
         """Verify; an overflow on the way gives "unknown". Raises BadInput where the method does not apply."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,17 @@ from detectors.verification.box import Box
 from detectors.verification.zonotope import Zonotope, around
 
 Floats = NDArray[np.float64]
+Order = Literal["1", "2", "inf"]
+
+
+class NormBall(NamedTuple):
+    """Every x of a set has ||(x - centre) / scale|| <= radius in the norm of this order; where scale is 0, x
+    is the centre. centre, scale: (batch, n)."""
+
+    centre: Floats
+    scale: Floats
+    radius: float
+    order: Order
 
 
 class Region(ABC):
@@ -26,6 +38,12 @@ class Region(ABC):
     @abstractmethod
     def hull(self) -> Box:
         """Smallest box around each set, (batch, n), outward."""
+
+    @property
+    def norm_ball(self) -> NormBall:
+        """A norm ball around each set, for methods that know norms only; the hull where none is closer."""
+        hull = self.hull
+        return NormBall(hull.middle, hull.reach, 1.0, "inf")
 
     @abstractmethod
     def lowest(self, coefficients: Floats) -> Floats:
