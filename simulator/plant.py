@@ -33,6 +33,7 @@ from simulator.station_names import substation
 from simulator.stations import CONCENTRATOR, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
 from simulator.true_values import TrueValues
+from simulator.unit_orders import UnitOrders
 from simulator.water.constituents import quality_plan
 from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.storage import TANK_NOTE
@@ -100,6 +101,7 @@ class Plant:
         water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
+        self._unit_slots = np.array([self._unit_position[u.name] for u in self.model.units], dtype=np.intp)
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
         self.grid = self._start_grid(protection)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
@@ -134,6 +136,7 @@ class Plant:
         self._switching = Switching(case, self.grid, self.faults, self.coupling.coolings)
         self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
         self._slow_slots = np.flatnonzero(~self._fast)
+        self._unit_orders = UnitOrders(self.model, self.links)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
@@ -195,17 +198,15 @@ class Plant:
 
     def _take_command(self, command: Command) -> None:
         now = self._env.now
-        power = np.full(len(self._case.unit_name), np.nan)
+        if len(command.power_mw):
+            self._order_units(np.asarray(command.power_mw, dtype=np.float64))
         for setpoint in command.setpoints:
             tag = order_tag(setpoint)
             value = self.links.apply_command(setpoint.link, tag, setpoint.value, now)
             row = self._command_row.get((setpoint.link, tag))
             if row is not None:
                 self._link_sent[row], self._link_values[row] = setpoint.value, value
-            if setpoint.quantity == "power_mw":
-                if setpoint.element in self._unit_position:
-                    power[self._unit_position[setpoint.element]] = value
-            elif setpoint.quantity in SWITCHING:
+            if setpoint.quantity in SWITCHING:
                 refusal = self._switching.carry_out(setpoint, value)
                 if refusal:
                     unit = setpoint.quantity
@@ -214,6 +215,13 @@ class Plant:
                     )
             else:
                 self._pumps.command(setpoint.element, setpoint.quantity, value)
+
+    def _order_units(self, power_mw: Floats) -> None:
+        """Set-points of the plant model's units, NaN where none is given."""
+        power = np.full(len(self._case.unit_name), np.nan)
+        power[self._unit_slots] = self._unit_orders.deliver(
+            power_mw, self._env.now, self._link_sent, self._link_values
+        )
         self.grid.set_setpoints(power)
 
     # Processes
@@ -285,8 +293,7 @@ class Plant:
         Should that have no solution, what was shed or lost at once is told with the first report.
         """
         power = np.zeros(len(self._case.unit_name))
-        for unit in self.model.units:
-            power[self._unit_position[unit.name]] = unit.scheduled_mw
+        power[self._unit_slots] = [unit.scheduled_mw for unit in self.model.units]
         grid = Grid(self._case, power, protection)
         fit_relays(grid, self._case)
         for branch in self.settings.grid.out_of_service:

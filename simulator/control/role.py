@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from simulator.control.areas import Areas
 from simulator.control.believed_units import BelievedUnits
 from simulator.control.dispatch import DispatchResult
+from simulator.control.orders import Orders
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import PERIOD_S, Redispatch
 from simulator.control.restoration import Restoration
 from simulator.control.water_scada import WaterScada
 from simulator.settings import ControlSettings
 from streams import topics
-from streams.messages import AnyMessage, Command, Directive, PlantModelMessage, Setpoint
+from streams.messages import AnyMessage, Command, Directive, PlantModelMessage
 from streams.plant_model import PlantModel
 from streams.role import Outgoing
 from streams.sequence import Sequencer
@@ -48,13 +49,11 @@ class ControlRole:
                 self._centre = ControlCentre(PlantModel.decode(message.document), self._settings)
         if self._centre is None:
             return []
-        setpoints = self._centre.decide(
-            t_s, inbox.get(topics.TELEMETRY, ()), inbox.get(topics.DIRECTIVES, ())
-        )
-        if not setpoints:
-            return []
+        orders = self._centre.decide(t_s, inbox.get(topics.TELEMETRY, ()), inbox.get(topics.DIRECTIVES, ()))
         number = self._sequence.next(topics.COMMANDS, self.name)
-        command = Command(producer=self.name, seq=number, k=k, t_s=t_s, setpoints=setpoints)
+        command = Command(
+            self.name, number, k, t_s, power_mw=orders.power_mw.tolist(), setpoints=orders.setpoints
+        )
         return [Outgoing(topics.COMMANDS, self.name, command)]
 
     def close(self) -> None:
@@ -82,15 +81,12 @@ class ControlCentre:
         self._target = self._base.copy()
         self._ordered: Floats = self._base.copy()
         self._ramp_per_s = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0
-        self._units = [(unit.command_link, unit.name) for unit in model.units]
         self._next_redispatch = 1
         self._water_stations = {t.station for t in model.tanks}
         self._water_heard_s: float | None = None
 
-    def decide(
-        self, t_s: float, telemetry: Iterable[AnyMessage], directives: Iterable[AnyMessage]
-    ) -> list[Setpoint]:
-        """All set-points of one exchange."""
+    def decide(self, t_s: float, telemetry: Iterable[AnyMessage], directives: Iterable[AnyMessage]) -> Orders:
+        """All orders of one exchange."""
         heard = self._received.update(telemetry)
         if self._redispatch.observe():
             self._areas.regroup(self._redispatch.island, self._redispatch.closed)
@@ -99,15 +95,14 @@ class ControlCentre:
         if changed or t_s >= self._next_redispatch * PERIOD_S:
             self._next_redispatch = int(t_s // PERIOD_S) + 1
             self._solve(t_s)
-        setpoints = self._unit_setpoints()
-        if self._restoration is not None:
-            setpoints += self._restoration.decide(t_s)
+        power = self._unit_setpoints()
+        setpoints = [] if self._restoration is None else self._restoration.decide(t_s)
         if heard & self._water_stations:
             if self._water_heard_s is not None:
                 self._water.observe(t_s - self._water_heard_s)
             self._water_heard_s = t_s
             setpoints += self._water.setpoints()
-        return setpoints
+        return Orders(power, setpoints)
 
     def _obey(self, directives: Iterable[AnyMessage]) -> bool:
         """Enter and leave safe modes; True where the dispatch must be solved at once."""
@@ -147,7 +142,7 @@ class ControlCentre:
         self._target = new.copy()
         _log_slacks(t_s, result)
 
-    def _unit_setpoints(self) -> list[Setpoint]:
+    def _unit_setpoints(self) -> Floats:
         step = self._ramp_per_s * self._model.exchange_s
         moved = np.minimum(np.maximum(self._target - self._base, -step), step)
         if moved.any():
@@ -156,10 +151,7 @@ class ControlCentre:
         self._ordered = self._areas.correct(
             self._base, self._believed.capacity_mw, self._ordered, self._model.exchange_s
         )
-        return [
-            Setpoint(link=link, element=name, quantity="power_mw", value=value)
-            for (link, name), value in zip(self._units, self._ordered.tolist(), strict=True)
-        ]
+        return self._ordered
 
 
 def _log_slacks(t_s: float, result: DispatchResult) -> None:

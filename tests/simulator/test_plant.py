@@ -6,8 +6,9 @@ import pytest
 from simulator.plant import Plant
 from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
 from streams.errors import BadInput
-from streams.messages import Command, Setpoint, Tap
+from streams.messages import Tap
 from tests.simulator.balances import Balances
+from tests.simulator.small_plant import unit_orders
 
 SCAN_S = 4.0
 
@@ -42,11 +43,7 @@ def plant():
 
 def hold(plant):
     """The commands of a control centre that keeps the schedule."""
-    setpoints = [
-        Setpoint(link=u.command_link, element=u.name, quantity="power_mw", value=u.scheduled_mw)
-        for u in plant.model.units
-    ]
-    return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=setpoints)
+    return unit_orders(plant, {unit.name: unit.scheduled_mw for unit in plant.model.units})
 
 
 def run(plant, scans, inputs=None):

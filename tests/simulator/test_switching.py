@@ -108,7 +108,7 @@ def test_a_switching_order_can_be_tapped():
     )  # fmt: skip
     close = Setpoint("SCADA>S4", "4-14", "branch_closed", 1.0)
     plant = loop.role.plant
-    plant.advance([tap, Command("control", 0, 0, 0.0, setpoints=[close])], 4.0)
+    plant.advance([tap, Command("control", 0, 0, 0.0, power_mw=[], setpoints=[close])], 4.0)
     assert not loop.closed("4-14")
     loop.close()
 

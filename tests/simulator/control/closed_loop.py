@@ -36,9 +36,11 @@ class Loop:
         out = self.role.step(self.k, self.t_s, {"commands": self.commands, "taps": list(taps)})
         self.events += [o.message for o in out if isinstance(o.message, Event)]
         self.telemetry = [o.message for o in out if isinstance(o.message, Telemetry)]
-        setpoints = self.centre.decide(self.t_s, self.telemetry, [])
-        self.orders += [(self.t_s, s) for s in setpoints if s.quantity not in ("power_mw", "level_m")]
-        self.commands = [Command(producer="control", seq=self.k, k=self.k, t_s=self.t_s, setpoints=setpoints)]
+        power_mw, setpoints = self.centre.decide(self.t_s, self.telemetry, [])
+        self.orders += [(self.t_s, s) for s in setpoints if s.quantity != "level_m"]
+        self.commands = [
+            Command("control", self.k, self.k, self.t_s, power_mw=power_mw.tolist(), setpoints=setpoints)
+        ]
         self.k, self.t_s = self.k + 1, self.t_s + STEP_S
 
     def run(self, seconds, taps=()):
