@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
-from simulator.control.orders import order_tag
+from simulator.control.orders import Orders, order_tag
 from simulator.faults import Faults, Targets
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
@@ -160,7 +160,7 @@ class Plant:
 
     # The seam
 
-    def advance(self, inputs: Sequence[Command | Tap], until_s: float) -> Report:
+    def advance(self, inputs: Sequence[Command | Orders | Tap], until_s: float) -> Report:
         """Take commands and taps, run every process up to and including ``until_s``, and report.
 
         until_s: a multiple of the exchange time, not before the last one; 0 gives the first report.
@@ -196,7 +196,7 @@ class Plant:
                 PlantEvent(self._env.now, "tap_refused", tap.link, refusal.reason, 0.0, "tags")
             )
 
-    def _take_command(self, command: Command) -> None:
+    def _take_command(self, command: Command | Orders) -> None:
         now = self._env.now
         if len(command.power_mw):
             self._order_units(np.asarray(command.power_mw, dtype=np.float64))

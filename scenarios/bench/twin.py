@@ -65,7 +65,7 @@ def _day_and_week() -> list[BenchFigure]:
     day = round(DAY_S / scenario.scenario.exchange_s)
     loop = DirectLoop(scenario.plant_settings(attacked=False))
     steps: list[GridStep] = []
-    grid = loop.plant_role.plant.grid
+    grid = loop.plant.grid
     loop.run(round(WARM_UP_S / scenario.scenario.exchange_s))
 
     def record() -> None:

@@ -15,6 +15,7 @@ from simulator.control.orders import Orders
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import PERIOD_S, Redispatch
 from simulator.control.restoration import Restoration
+from simulator.control.telemetry_vector import TelemetryVector
 from simulator.control.water_scada import WaterScada
 from simulator.settings import ControlSettings
 from streams import topics
@@ -41,15 +42,21 @@ class ControlRole:
         self._settings = settings or ControlSettings()
         self._sequence = Sequencer()
         self._centre: ControlCentre | None = None
+        self._tank_stations: set[str] = set()
 
     def step(self, k: int, t_s: float, inbox: Mapping[str, Sequence[AnyMessage]]) -> list[Outgoing]:
         """One exchange; nothing is commanded before the plant model is known."""
         for message in inbox.get(topics.MODEL, ()):
             if isinstance(message, PlantModelMessage):
-                self._centre = ControlCentre(PlantModel.decode(message.document), self._settings)
+                model = PlantModel.decode(message.document)
+                self._telemetry = TelemetryVector(model)
+                self._tank_stations = {tank.station for tank in model.tanks}
+                self._centre = ControlCentre(model, self._settings)
         if self._centre is None:
             return []
-        orders = self._centre.decide(t_s, inbox.get(topics.TELEMETRY, ()), inbox.get(topics.DIRECTIVES, ()))
+        received, stations = self._telemetry.assemble(inbox.get(topics.TELEMETRY, ()))
+        water_reported = not self._tank_stations.isdisjoint(stations)
+        orders = self._centre.decide(t_s, received, water_reported, inbox.get(topics.DIRECTIVES, ()))
         number = self._sequence.next(topics.COMMANDS, self.name)
         command = Command(
             self.name, number, k, t_s, power_mw=orders.power_mw.tolist(), setpoints=orders.setpoints
@@ -82,12 +89,17 @@ class ControlCentre:
         self._ordered: Floats = self._base.copy()
         self._ramp_per_s = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0
         self._next_redispatch = 1
-        self._water_stations = {t.station for t in model.tanks}
         self._water_heard_s: float | None = None
 
-    def decide(self, t_s: float, telemetry: Iterable[AnyMessage], directives: Iterable[AnyMessage]) -> Orders:
-        """All orders of one exchange."""
-        heard = self._received.update(telemetry)
+    def decide(
+        self, t_s: float, received: Floats, water_reported: bool, directives: Iterable[AnyMessage] = ()
+    ) -> Orders:
+        """All orders of one exchange.
+
+        received (t,): what came, in plant-model tag order, NaN where nothing did; water_reported: whether the
+        stations of tanks were among those that reported.
+        """
+        self._received.update(received)
         if self._redispatch.observe():
             self._areas.regroup(self._redispatch.island, self._redispatch.closed)
         changed = self._obey(directives)
@@ -97,7 +109,7 @@ class ControlCentre:
             self._solve(t_s)
         power = self._unit_setpoints()
         setpoints = [] if self._restoration is None else self._restoration.decide(t_s)
-        if heard & self._water_stations:
+        if water_reported:
             if self._water_heard_s is not None:
                 self._water.observe(t_s - self._water_heard_s)
             self._water_heard_s = t_s

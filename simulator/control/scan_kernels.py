@@ -12,6 +12,14 @@ Flags = NDArray[np.bool_]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def keep_known(fresh: Floats, values: Floats) -> None:
+    """Overwrite ``values`` with what is known of ``fresh``, which may be shorter."""
+    for i in range(len(fresh)):
+        if not np.isnan(fresh[i]):
+            values[i] = fresh[i]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def same_status(values: Floats, slots: Slots, closed: Flags) -> bool:
     """Whether every received status agrees with ``closed``; a missing one counts as closed."""
     differing = 0

@@ -6,7 +6,6 @@ import pytest
 from simulator.control.received import ReceivedState
 from simulator.coupling.cooling import TRIP_ONCE_THROUGH_S
 from simulator.settings import CommunicationSettings, CoolingSettings, SupplySettings, WaterSettings
-from streams.messages import Telemetry
 from tests.simulator.balances import Balances
 from tests.simulator.small_plant import SCAN_S, order, running, unit_orders
 from tests.simulator.small_town import write_town
@@ -140,12 +139,10 @@ def test_a_missing_station_leaves_the_last_value_with_the_centre():
     with running() as driver:
         model = driver.plant.model
         state, slot = ReceivedState(model), [tag.name for tag in model.tags].index("S4/load_mw")
-        own = [tag for tag in model.tags if tag.station == "S4"]
-        at = [tag.name for tag in own].index("S4/load_mw")
         for value in (40.0, np.nan):
-            values = [0.0] * len(own)
-            values[at] = value
-            state.update([Telemetry(producer="S4", seq=0, k=0, t_s=0.0, link="S4>SCADA", values=values)])
+            values = np.zeros(len(model.tags))
+            values[slot] = value
+            state.update(values)
         assert state.values[slot] == 40.0
 
 
