@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Slots = NDArray[np.intp]
-Flags = NDArray[np.bool_]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -17,51 +16,6 @@ def keep_known(fresh: Floats, values: Floats) -> None:
     for i in range(len(fresh)):
         if not np.isnan(fresh[i]):
             values[i] = fresh[i]
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def same_status(values: Floats, slots: Slots, closed: Flags) -> bool:
-    """Whether every received status agrees with ``closed``; a missing one counts as closed."""
-    differing = 0
-    for i in range(len(slots)):
-        differing += (not values[slots[i]] <= 0.5) != closed[i]
-    return differing == 0
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def inject(load_mw: Floats, power_mw: Floats, unit_bus: Slots, connected: Flags) -> Floats:
-    """Injections (n_bus,) of the connected island: units less loads, which are scaled so that the sum is
-    0."""
-    total, demand = 0.0, 0.0
-    for i in range(len(unit_bus)):
-        if connected[unit_bus[i]]:
-            total += power_mw[i]
-    for i in range(len(load_mw)):
-        if connected[i]:
-            demand += load_mw[i]
-    scale = total / demand if demand > 0.0 else 1.0
-    injection = np.zeros(len(load_mw))
-    for i in range(len(load_mw)):
-        if connected[i]:
-            injection[i] = -load_mw[i] * scale
-    for i in range(len(unit_bus)):
-        if connected[unit_bus[i]]:
-            injection[unit_bus[i]] += power_mw[i]
-    return injection
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def track_offset(
-    values: Floats, slots: Slots, expected: Floats, usable: Flags, gate: Floats, gain: float, offset: Floats
-) -> None:
-    """Move ``offset`` towards received less expected flow, MW, where the two differ from it by less than
-    ``gate`` MW. A missing flow counts as 0."""
-    for i in range(len(slots)):
-        if usable[i]:
-            received = values[slots[i]]
-            residual = (0.0 if np.isnan(received) else received) - expected[i] - offset[i]
-            if abs(residual) < gate[i]:
-                offset[i] += gain * residual
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -120,3 +74,12 @@ def all_as_asked(power_mw: Floats, setpoint_mw: Floats, p_max_mw: Floats, share:
     for i in range(len(power_mw)):
         short += setpoint_mw[i] - power_mw[i] > share * p_max_mw[i]
     return short == 0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def any_below(values: Floats, slots: Slots, bound: Floats) -> bool:
+    """Whether a received value is below its bound; a missing one, or a missing bound, counts as not below."""
+    found = 0
+    for i in range(len(slots)):
+        found += values[slots[i]] < bound[i]
+    return found > 0

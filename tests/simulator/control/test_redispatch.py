@@ -89,11 +89,17 @@ def test_protected_loads_reproduce_the_protected_flow(model):
     assert estimate == pytest.approx(field.flows(field.load.copy(), field.power)[0], abs=1.0)
 
 
-def test_history_is_bounded(model):
+@pytest.mark.parametrize(
+    ("scans", "trusted"), [(1, 0), (50, 0), (HISTORY_SCANS, 0), (HISTORY_SCANS + 20, 20)]
+)
+def test_the_safe_mode_trusts_loads_from_before_the_history(model, scans, trusted):
     field = Field(model)
-    for _ in range(HISTORY_SCANS + 20):
+    whole = field.load.copy()
+    for k in range(scans):
+        field.load = whole * (1.0 + 0.001 * k)
         field.report()
-    assert len(field.redispatch._history) == HISTORY_SCANS
+    field.redispatch.enter_safe_mode()
+    np.testing.assert_array_equal(field.redispatch._trusted, whole * (1.0 + 0.001 * trusted))
 
 
 def test_a_unit_that_is_off_gets_nothing(model):
