@@ -26,7 +26,8 @@ class BelievedUnits:
     limited to what it gives, tried again after RETRY_S; 0 for one that is off.
 
     A unit asked for nothing cannot be told from one that is off, and counts as on. unproven (u,): units that
-    were ordered to start and have not given power since.
+    were ordered to start and have not given power since. all_proven: whether all units are on and none is
+    unproven.
     """
 
     def __init__(self, p_max_mw: Floats) -> None:
@@ -41,15 +42,22 @@ class BelievedUnits:
         self._short_at = np.zeros(len(p_max_mw))
         self._limit: Floats = p_max_mw.copy()
         self._limited_s = np.zeros(len(p_max_mw))
+        self.all_proven = True
+        self._limited = self._timing = False
 
     def observe(self, power_mw: Floats, setpoint_mw: Floats, step_s: float) -> bool:
         """One scan: received power (u,), NaN unknown, against the set-points (u,) in force. True where which
         units are on has changed."""
-        settled = self.on.all() and not self._limited_s.any() and not self.unproven.any()
+        settled = self.all_proven and not self._limited
         if settled and all_as_asked(power_mw, setpoint_mw, self._p_max, ASKED_SHARE):
-            self._idle_s[:] = self._short_s[:] = 0.0
+            if self._timing:
+                self._idle_s[:] = self._short_s[:] = 0.0
+                self._timing = False
             return False
-        return self._look(power_mw, setpoint_mw, step_s)
+        changed = self._look(power_mw, setpoint_mw, step_s)
+        self.all_proven = bool(self.on.all() and not self.unproven.any())
+        self._limited, self._timing = bool(self._limited_s.any()), True
+        return changed
 
     def _look(self, power_mw: Floats, setpoint_mw: Floats, step_s: float) -> bool:
         known = ~np.isnan(power_mw)
@@ -77,5 +85,6 @@ class BelievedUnits:
     def started(self, unit: int) -> None:
         """A unit was ordered to start: it counts as on until it proves otherwise."""
         self.on[unit] = self.unproven[unit] = True
+        self.all_proven = False
         self._idle_s[unit] = 0.0
         self.capacity_mw[unit] = self._limit[unit]

@@ -87,7 +87,8 @@ class ControlCentre:
         self._base = np.array([u.scheduled_mw for u in model.units])
         self._target = self._base.copy()
         self._ordered: Floats = self._base.copy()
-        self._ramp_per_s = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0
+        self._ramp = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0 * model.exchange_s
+        self._on_target = True
         self._next_redispatch = 1
         self._water_heard_s: float | None = None
 
@@ -145,25 +146,30 @@ class ControlCentre:
         for points in (self._base, self._target):
             points[~on] = 0.0
             points[back] = np.nan_to_num(power[back])
+        self._on_target = False
         return True
 
     def _solve(self, t_s: float) -> None:
         result = self._redispatch.solve(self._base, self._believed.capacity_mw)
         new = result.power_mw
         self._areas.schedule(self._redispatch.expected_flows(new))
-        self._target = new.copy()
+        self._target, self._on_target = new.copy(), False
         _log_slacks(t_s, result)
 
     def _unit_setpoints(self) -> Floats:
-        step = self._ramp_per_s * self._model.exchange_s
-        moved = np.minimum(np.maximum(self._target - self._base, -step), step)
-        if moved.any():
-            self._base = self._base + moved
-            self._areas.absorb(moved)
+        if not self._on_target:
+            self._approach_target()
         self._ordered = self._areas.correct(
             self._base, self._believed.capacity_mw, self._ordered, self._model.exchange_s
         )
         return self._ordered
+
+    def _approach_target(self) -> None:
+        moved = np.minimum(np.maximum(self._target - self._base, -self._ramp), self._ramp)
+        self._on_target = not moved.any()
+        if not self._on_target:
+            self._base = self._base + moved
+            self._areas.absorb(moved)
 
 
 def _log_slacks(t_s: float, result: DispatchResult) -> None:
