@@ -101,7 +101,6 @@ class Plant:
         water_signals = TrueSignals(tuple(control.graph.tags.values()), self.water)
         self._case = case
         self._unit_position = {name: i for i, name in enumerate(case.unit_name)}
-        self._unit_slots = np.array([self._unit_position[u.name] for u in self.model.units], dtype=np.intp)
         protection = ProtectionSettings(overload_multiplier=settings.grid.relay_time_multiplier)
         self.grid = self._start_grid(protection)
         self.links = LinkTable(self.model, link_budgets(self.model, settings.budgets))
@@ -136,7 +135,7 @@ class Plant:
         self._switching = Switching(case, self.grid, self.faults, self.coupling.coolings)
         self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
         self._slow_slots = np.flatnonzero(~self._fast)
-        self._unit_orders = UnitOrders(self.model, self.links)
+        self._unit_orders = UnitOrders(self.model, self.links, self._unit_position)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
@@ -199,7 +198,10 @@ class Plant:
     def _take_command(self, command: Command | Orders) -> None:
         now = self._env.now
         if len(command.power_mw):
-            self._order_units(np.asarray(command.power_mw, dtype=np.float64))
+            power_mw = np.asarray(command.power_mw, dtype=np.float64)
+            self.grid.set_setpoints(
+                self._unit_orders.deliver(power_mw, now, self._link_sent, self._link_values)
+            )
         for setpoint in command.setpoints:
             tag = order_tag(setpoint)
             value = self.links.apply_command(setpoint.link, tag, setpoint.value, now)
@@ -215,14 +217,6 @@ class Plant:
                     )
             else:
                 self._pumps.command(setpoint.element, setpoint.quantity, value)
-
-    def _order_units(self, power_mw: Floats) -> None:
-        """Set-points of the plant model's units, NaN where none is given."""
-        power = np.full(len(self._case.unit_name), np.nan)
-        power[self._unit_slots] = self._unit_orders.deliver(
-            power_mw, self._env.now, self._link_sent, self._link_values
-        )
-        self.grid.set_setpoints(power)
 
     # Processes
 
@@ -293,7 +287,8 @@ class Plant:
         Should that have no solution, what was shed or lost at once is told with the first report.
         """
         power = np.zeros(len(self._case.unit_name))
-        power[self._unit_slots] = [unit.scheduled_mw for unit in self.model.units]
+        for unit in self.model.units:
+            power[self._unit_position[unit.name]] = unit.scheduled_mw
         grid = Grid(self._case, power, protection)
         fit_relays(grid, self._case)
         for branch in self.settings.grid.out_of_service:

@@ -43,14 +43,18 @@ def test_at_once_as_one_by_one(driver, down):
         for own in (at_once, one_by_one):
             assert own.accept(tap) is None
             own.set_down(down)
-    orders, rng = UnitOrders(model, at_once), np.random.default_rng(1)
+    position = {unit.name: 2 * i for i, unit in enumerate(model.units)}
+    position["condenser"] = 1
+    orders, rng = UnitOrders(model, at_once, position), np.random.default_rng(1)
     row = {(entry.link, entry.tag): i for i, entry in enumerate(model.link_tags)}
     sent, values = (np.full(len(row), np.nan) for _ in range(2))
     expected = sent.copy(), values.copy()
     for k in range(10):
         power = rng.uniform(10.0, 90.0, len(model.units))
         power[rng.random(len(power)) < 0.2 * (k % 2)] = np.nan
-        arrived = orders.deliver(power, 4.0 * k, sent, values)
+        at_grid = orders.deliver(power, 4.0 * k, sent, values)
+        assert np.isnan(at_grid[1])
+        arrived = at_grid[[position[unit.name] for unit in model.units]]
         for unit, given, got in zip(model.units, power.tolist(), arrived.tolist(), strict=True):
             if np.isnan(given):
                 assert np.isnan(got)
