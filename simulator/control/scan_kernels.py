@@ -67,16 +67,6 @@ def finite_median(values: Floats, above: Floats) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def all_as_asked(power_mw: Floats, setpoint_mw: Floats, p_max_mw: Floats, share: float) -> bool:
-    """Whether no unit gives less than its set-point by more than ``share`` of its capacity; a missing value
-    counts as given."""
-    short = 0
-    for i in range(len(power_mw)):
-        short += setpoint_mw[i] - power_mw[i] > share * p_max_mw[i]
-    return short == 0
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
 def any_below(values: Floats, slots: Slots, bound: Floats) -> bool:
     """Whether a received value is below its bound; a missing one, or a missing bound, counts as not below."""
     found = 0
