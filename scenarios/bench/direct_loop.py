@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from simulator.control.centre import ControlCentre
 from simulator.control.estimation import Estimation
 from simulator.control.orders import Orders
-from simulator.control.role import ControlCentre
 from simulator.plant import Plant
 from simulator.settings import PlantSettings
 

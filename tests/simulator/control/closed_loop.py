@@ -1,6 +1,6 @@
 """Plant and control centre bound together, without a bus."""
 
-from simulator.control.role import ControlCentre
+from simulator.control.centre import ControlCentre
 from simulator.control.telemetry_vector import TelemetryVector
 from simulator.plant_role import PlantRole
 from simulator.settings import ControlSettings, GridSettings, PlantSettings, WaterSettings
