@@ -13,6 +13,8 @@ governors and AGC.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,14 +59,10 @@ class Redispatch:
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
         self._metered = np.array([bool(b.flow_tag) for b in model.branches])
-        self._meters = Meters(
-            self._load_slots,
-            self._power_slots,
-            self._flow_slots,
-            received.slots(b.status_tag for b in model.branches),
-            self._unit_bus,
-            BAD_DATA_SHARE_OF_RATING * self.rating_mva,
-        )
+        self._status_slots = received.slots(b.status_tag for b in model.branches)
+        gate = BAD_DATA_SHARE_OF_RATING * self.rating_mva
+        slots = (self._load_slots, self._power_slots, self._flow_slots, self._status_slots)
+        self._meters = tuple(Meters(*slots, self._unit_bus, gate))
         self._offset = np.zeros(len(model.branches))
         self._reserve_share = reserve_share
         self._reach = np.array([u.ramp_mw_per_min for u in model.units]) * REACH_MIN
@@ -72,7 +70,7 @@ class Redispatch:
         self.closed = np.ones(len(model.branches), dtype=np.bool_)
         self.island = np.zeros(len(model.buses), dtype=np.int64)
         self._dc: DcModel | None = None
-        self._topology: Topology | None = None
+        self._topology: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
         self._programmes: dict[bool, Dispatch] = {}
         self._history = np.zeros((HISTORY_SCANS, len(model.buses)))  # a ring of the last loads
         self._scans = 0
@@ -84,7 +82,7 @@ class Redispatch:
         topology has changed."""
         changed = not self._track()
         if changed:
-            self._take_topology(self._received.take(self._meters.status, missing=1.0) > 0.5)
+            self._take_topology(self._received.take(self._status_slots, missing=1.0) > 0.5)
             self._track()
         self._scans += 1
         return changed
@@ -93,10 +91,9 @@ class Redispatch:
         """False, and nothing done, where the believed topology is not the received one."""
         if self._topology is None:
             return False
-        loads = self._history[self._scans % HISTORY_SCANS]
-        return bool(
-            track(self._received.values, self._meters, self._topology, self._scans == 0, loads, self._offset)
-        )
+        loads, first = self._history[self._scans % HISTORY_SCANS], self._scans == 0
+        agrees = track(self._received.values, self._meters, *self._topology, first, loads, self._offset)
+        return bool(agrees)
 
     def _take_topology(self, closed: Flags) -> None:
         """closed (n_branch,); ``island`` becomes the label of every bus's part."""
@@ -111,7 +108,8 @@ class Redispatch:
         if units.size and here[units[0]] != self.island[reference]:
             reference = int(self._unit_bus[units[np.argmax(self._p_max[units])]])
         self._dc = DcModel(self._network, closed, reference)
-        self._topology = Topology(closed, self._metered & closed, self._dc.connected, self._dc.linear)
+        topology = Topology(closed, self._metered & closed, self._dc.connected)
+        self._topology = tuple(topology), tuple(self._dc.linear)
         self._programmes = {}
 
     def enter_safe_mode(self) -> None:
