@@ -243,10 +243,10 @@ class Plant:
         self._water_due |= self._env.now % WATER_REPORT_S == 0.0
         step = round(self._env.now / self.settings.scan_s)
         self._truth.sample_water()
-        true = self._truth.read()
         slow = self._slow_slots
-        self._true[slow] = true[slow]
-        self._measured[slow] = self._instruments.measure(true, step)[slow]
+        measured = self._measured.copy()
+        measured[slow] = self._instruments.measure(self._truth.read(), step)[slow]
+        self._measured = measured
         self._blind()
         self._pumps.control(
             self._env.now, self._measured, self._link_sent, self._link_values, self.coupling.works
@@ -255,12 +255,11 @@ class Plant:
     def _report(self, scan: int) -> None:
         """Sample the grid's instruments; taps act on the way to SCADA."""
         now = self._env.now
-        true = self._truth.read()
-        measured = self._instruments.measure(true, scan)
+        self._true = self._truth.read()
+        measured = self._instruments.measure(self._true, scan)
         # Stations of the water side report less often: between two reports their last values stand.
-        true[self._slow_slots] = self._true[self._slow_slots]
         measured[self._slow_slots] = self._measured[self._slow_slots]
-        self._true, self._measured = true, measured
+        self._measured = measured
         self._blind()
         self._sent = self._pumps.reported(self._measured, self._link_values)
         received = self.links.apply(now, self._sent, None if self._water_due else self._fast).copy()
