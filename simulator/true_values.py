@@ -23,38 +23,41 @@ class TrueValues:
         self, model: PlantModel, case: GridCase, grid: Grid, nature: Nature, water: TrueSignals
     ) -> None:
         self._grid, self._nature, self._water = grid, nature, water
-        self._sampled: Floats = np.empty(0)
-        self._source = _sources(model, case, nature.renewable_units)
+        sizes = _sizes(case, len(nature.renewable_units), water.count)
+        self._pool: Floats = np.zeros(sum(sizes))
+        self._parts = np.split(self._pool, np.cumsum(sizes)[:-1])
+        self._source = _sources(model, case, nature.renewable_units, sizes)
 
     def sample_water(self) -> None:
         """Take what the water side's instruments see now."""
-        self._sampled = self._water.read()
+        self._parts[-1][:] = self._water.read()
 
     def read(self) -> Floats:
         """(tags,) true values; a new array."""
         grid = self._grid
-        pool = np.concatenate(
-            (
-                grid.load_served_mw,
-                grid.unit_power_mw,
-                np.where(grid.bus_energised, grid.bus_frequency_hz, 0.0),
-                grid.bus_voltage_pu,
-                grid.branch_flow_from_mw,
-                grid.branch_closed,
-                grid.feeders_closed,
-                self._nature.available_mw,
-                self._sampled,
-            )
-        )
-        return np.asarray(pool[self._source])
+        load, unit, frequency, voltage, flow, closed, feeders, available, _ = self._parts
+        load[:] = grid.load_served_mw
+        unit[:] = grid.unit_power_mw
+        frequency[:] = grid.frequency_shown_hz
+        voltage[:] = grid.bus_voltage_pu
+        flow[:] = grid.branch_flow_from_mw
+        closed[:] = grid.branch_closed
+        feeders[:] = grid.feeders_closed
+        available[:] = self._nature.available_mw
+        return self._pool.take(self._source)
 
 
-def _sources(model: PlantModel, case: GridCase, renewable: Sequence[int]) -> NDArray[np.intp]:
-    """Position of every tag in what ``read`` concatenates, in tag order."""
-    sizes = [len(case.load_bus), len(case.unit_name), len(case.bus_name), len(case.bus_name)]
-    sizes += [len(case.branch_name), len(case.branch_name), len(case.load_bus), len(renewable)]
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    load, unit, frequency, voltage, flow, closed, feeders, available, water = starts
+def _sizes(case: GridCase, renewable: int, signals: int) -> list[int]:
+    """Lengths of the parts of the pool, in their order in ``read``."""
+    loads, buses, branches = len(case.load_bus), len(case.bus_name), len(case.branch_name)
+    return [loads, len(case.unit_name), buses, buses, branches, branches, loads, renewable, signals]
+
+
+def _sources(
+    model: PlantModel, case: GridCase, renewable: Sequence[int], sizes: Sequence[int]
+) -> NDArray[np.intp]:
+    """Position of every tag in the pool, in tag order."""
+    load, unit, frequency, voltage, flow, closed, feeders, available, water = np.cumsum([0, *sizes[:-1]])
     bus = {name: i for i, name in enumerate(case.bus_name)}
     load_of_bus = {int(b): i for i, b in enumerate(case.load_bus)}
     position = {name: i for i, name in enumerate(case.unit_name)}
