@@ -41,7 +41,7 @@ class Draws:
         generator = np.random.Generator(self._philox)
         self._fill: Any = generator.standard_normal if kind == "normal" else generator.random
         self._key, self._counter = np.zeros(2, dtype=np.uint64), np.zeros(4, dtype=np.uint64)
-        self._state = {
+        self._state: Any = {
             "bit_generator": "Philox",
             "state": {"key": self._key, "counter": self._counter},
             "buffer": np.zeros(4, dtype=np.uint64),

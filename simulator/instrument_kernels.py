@@ -16,7 +16,8 @@ class Row(IntEnum):
     """Rows of ``device``, figures of every instrument that is not exact.
 
     LATE: share of a scan by which a sample is old: it lies between the last scan and this one. GAIN, OFFSET:
-    of the device now; SHARE, ABSOLUTE: one sigma of white noise; LOW, HIGH: the range; STEP: of the converter.
+    of the device now. SHARE, ABSOLUTE: one sigma of white noise. LOW, HIGH: the range. STEP: of the
+    converter.
     """
 
     LATE = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
@@ -14,6 +15,8 @@ from simulator.water.true_signals import TrueSignals
 from streams.plant_model import PlantModel
 
 Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class TrueValues:
@@ -25,30 +28,71 @@ class TrueValues:
         self._grid, self._nature, self._water = grid, nature, water
         sizes = _sizes(case, len(nature.renewable_units), water.count)
         self._pool: Floats = np.zeros(sum(sizes))
-        self._parts = np.split(self._pool, np.cumsum(sizes)[:-1])
+        self._available, self._sampled = np.split(self._pool, np.cumsum(sizes)[-3:-1])[1:]
         self._source = _sources(model, case, nature.renewable_units, sizes)
 
     def sample_water(self) -> None:
         """Take what the water side's instruments see now."""
-        self._parts[-1][:] = self._water.read()
+        self._sampled[:] = self._water.read()
 
     def read(self) -> Floats:
         """(tags,) true values; a new array."""
         grid = self._grid
-        load, unit, frequency, voltage, flow, closed, feeders, available, _ = self._parts
-        load[:] = grid.load_served_mw
-        unit[:] = grid.unit_power_mw
-        frequency[:] = grid.frequency_shown_hz
-        voltage[:] = grid.bus_voltage_pu
-        flow[:] = grid.branch_flow_from_mw
-        closed[:] = grid.branch_closed
-        feeders[:] = grid.feeders_closed
-        available[:] = self._nature.available_mw
+        _pour(
+            grid.load_served_mw,
+            grid.unit_power_mw,
+            grid.bus_island,
+            grid.island_frequency_hz,
+            grid.bus_voltage_pu,
+            grid.branch_flow_from_mw,
+            grid.branch_closed,
+            grid.feeders_closed,
+            self._pool,
+        )
+        if len(self._available):
+            self._available[:] = self._nature.available_mw
         return self._pool.take(self._source)
 
 
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _pour(
+    load_mw: Floats,
+    unit_mw: Floats,
+    bus_island: Index,
+    island_hz: Floats,
+    voltage_pu: Floats,
+    flow_mw: Floats,
+    closed: Flags,
+    feeders: Index,
+    pool: Floats,
+) -> None:
+    """Write what is true of the grid to the beginning of ``pool``, frequencies of dead buses as 0."""
+    n = 0
+    for mw in load_mw:
+        pool[n] = mw
+        n += 1
+    for mw in unit_mw:
+        pool[n] = mw
+        n += 1
+    for island in bus_island:
+        pool[n] = island_hz[island] if island >= 0 else 0.0
+        n += 1
+    for pu in voltage_pu:
+        pool[n] = pu
+        n += 1
+    for mw in flow_mw:
+        pool[n] = mw
+        n += 1
+    for is_closed in closed:
+        pool[n] = is_closed
+        n += 1
+    for count in feeders:
+        pool[n] = count
+        n += 1
+
+
 def _sizes(case: GridCase, renewable: int, signals: int) -> list[int]:
-    """Lengths of the parts of the pool, in their order in ``read``."""
+    """Lengths of the parts of the pool: those of ``_pour``, what wind and sun allow, the water side."""
     loads, buses, branches = len(case.load_bus), len(case.bus_name), len(case.branch_name)
     return [loads, len(case.unit_name), buses, buses, branches, branches, loads, renewable, signals]
 

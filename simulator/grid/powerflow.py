@@ -69,7 +69,7 @@ class PowerFlow:
         self.may_force = np.zeros(g, dtype=np.bool_)
         self.islands: list[IslandSolver] = []
         self.bus_island = np.full(n, DEAD, dtype=np.int64)
-        self.energised = self.bus_island != DEAD
+        self.energised: Flags = self.bus_island != DEAD
         self._solution = Solution(np.zeros(n, dtype=np.complex128), np.zeros(g), np.zeros(g))
         self.voltage, self.unit_mw, self.unit_mvar = self._solution
         self.magnitude = np.zeros(n)

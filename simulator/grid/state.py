@@ -134,12 +134,17 @@ class GridState:
     @property
     def bus_frequency_hz(self) -> Floats:
         """(n,) frequency, NaN where dead."""
-        return np.where(self.bus_energised, self.frequency_shown_hz, np.nan)
+        return np.where(self.bus_energised, self._dynamics.bus_hz(self._flow.bus_island), np.nan)
 
     @property
-    def frequency_shown_hz(self) -> Floats:
-        """(n,) frequency as an instrument shows it, 0 where dead."""
-        return self._dynamics.bus_hz(self._flow.bus_island)
+    def bus_island(self) -> Index:
+        """(n,) number of the living island that a bus is in, DEAD where it is in none."""
+        return self._flow.bus_island
+
+    @property
+    def island_frequency_hz(self) -> Floats:
+        """Frequency of every living island, by its number; what follows the last one means nothing."""
+        return self._dynamics.islands.hz
 
     @property
     def branch_flow_from_mw(self) -> Floats:

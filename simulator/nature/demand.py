@@ -114,8 +114,11 @@ class ElectricDemand:
 def _noisy_demand(
     nominal: Floats, hourly: Floats, share: float, local: Floats, common: float, asked: Floats
 ) -> None:
-    """MW and Mvar (2, loads) into ``asked``. hourly: (2, loads) factors at the full hours around now, of which
-    ``share`` has passed; local (loads,), common: noise of unit variance."""
+    """MW and Mvar (2, loads) into ``asked``.
+
+    hourly: (2, loads) factors at the full hours before and after now; share: how much of the hour has passed.
+    local (loads,), common: noise of unit variance.
+    """
     for i in range(len(local)):
         expected = (1.0 - share) * hourly[0, i] + share * hourly[1, i]
         noise = 1.0 + LOCAL_NOISE_SHARE * local[i] + COMMON_NOISE_SHARE * common

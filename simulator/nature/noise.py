@@ -46,7 +46,7 @@ class CorrelatedNoise:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _remember(values: Floats, last: Floats, keep: float, fresh: float) -> None:
-    """Make of independent numbers (steps, elements) the noise that follows on ``last`` (elements,), in place."""
+    """Make of independent numbers (steps, elements) the noise that follows ``last`` (elements,), in place."""
     for step in range(len(values)):
         for i in range(len(last)):
             before = last[i] if step == 0 else values[step - 1, i]
