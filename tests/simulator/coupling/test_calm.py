@@ -9,7 +9,7 @@ from tests.simulator.small_town import write_town
 
 
 def story(town, forget):
-    """Eight minutes of shedding and separation, scan by scan; forget: all that the coupling remembers of calm."""
+    """Eight minutes of shedding and separation; forget: all that the coupling remembers of calm."""
     own = {
         "water": WaterSettings(network=town, replication=50),
         "supplies": (SupplySettings(bus="14", feeder=2, restart_s=8.0, backup_kw=30.0),),
