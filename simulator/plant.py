@@ -27,6 +27,7 @@ from simulator.nature.nature import Nature
 from simulator.outcomes import Outcomes
 from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
+from simulator.sampling import Sampling
 from simulator.settings import PlantSettings
 from simulator.station_clocks import sample_age_s
 from simulator.station_names import substation
@@ -61,7 +62,7 @@ class Report(NamedTuple):
     """One exchange as seen at its end: vectors in plant-model order and the events since the last one.
 
     link_sent, link_values: over links other than STATION>SCADA, before and after any tap. sent: what stations
-    send to SCADA, before any tap on that way.
+    send to SCADA, before any tap on that way. Vectors are to be read, not written to.
     """
 
     true: Floats
@@ -133,17 +134,12 @@ class Plant:
         tag_names = tuple(tag.name for tag in tags)
         self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
         self._switching = Switching(case, self.grid, self.faults, self.coupling.coolings)
-        self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
-        self._slow_slots = np.flatnonzero(~self._fast)
         self._unit_orders = UnitOrders(self.model, self.links, self._unit_position)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
-        self._measured = np.full(len(tags), np.nan)
-        self._received = np.full(len(tags), np.nan)
-        self._sent = self._measured
-        self._true = np.full(len(tags), np.nan)
-        self._truth = TrueValues(self.model, case, self.grid, self._nature, water_signals)
+        truth = TrueValues(self.model, case, self.grid, self._nature, water_signals)
+        self.sampling = Sampling(self.model, truth, self._instruments, self.links, control.graph.tags)
         self._events: list[PlantEvent] = []
         self._note(self._first_events)
         self._water_due = False
@@ -172,16 +168,17 @@ class Plant:
         run_through(self._env, until_s)
         events, self._events = sorted(self._events, key=lambda event: event.t_s), []
         water_due, self._water_due = self._water_due, False
+        sampled = self.sampling
         return Report(
-            self._true.copy(),
-            self._measured.copy(),
-            self._received.copy(),
+            sampled.true,
+            sampled.measured,
+            sampled.received,
             self._link_values.copy(),
             self.grid.branch_loading_pu.copy(),
             self._link_sent.copy(),
             water_due,
             events,
-            self._sent.copy(),
+            sampled.sent,
         )
 
     def close(self) -> None:
@@ -228,7 +225,7 @@ class Plant:
         derated_mw = self.coupling.after_grid(self._env.now)
         # A unit that tripped for want of cooling did so at this instant.
         self._note([*self.coupling.take_events(), *self.grid.advance(self._env.now)])
-        self.outcomes.add_scan(float(self.grid.load_shed_mw.sum()), derated_mw, self.settings.scan_s)
+        self.outcomes.add_scan(self.grid.unserved_mw, derated_mw, self.settings.scan_s)
         self.outcomes.min_frequency_hz = self.grid.lowest_frequency_hz
 
     def _step_water(self, step: int) -> None:
@@ -242,44 +239,23 @@ class Plant:
 
     def _report_water(self, count: int) -> None:
         """Sample the water instruments and let the pump controllers act on what they receive."""
-        self._water_due |= self._env.now % WATER_REPORT_S == 0.0
-        step = round(self._env.now / self.settings.scan_s)
-        self._truth.sample_water()
-        true = self._truth.read()
-        slow = self._slow_slots
-        self._true[slow] = true[slow]
-        self._measured[slow] = self._instruments.measure(true, step)[slow]
-        self._blind()
-        self._pumps.control(
-            self._env.now, self._measured, self._link_sent, self._link_values, self.coupling.works
-        )
+        now, sampling = self._env.now, self.sampling
+        self._water_due |= now % WATER_REPORT_S == 0.0
+        sampling.sample_water(round(now / self.settings.scan_s), self.coupling.blind_tags)
+        self._pumps.control(now, sampling.measured, self._link_sent, self._link_values, self.coupling.works)
 
     def _report(self, scan: int) -> None:
-        """Sample the grid's instruments; taps act on the way to SCADA."""
-        now = self._env.now
-        true = self._truth.read()
-        measured = self._instruments.measure(true, scan)
-        # Stations of the water side report less often: between two reports their last values stand.
-        true[self._slow_slots] = self._true[self._slow_slots]
-        measured[self._slow_slots] = self._measured[self._slow_slots]
-        self._true, self._measured = true, measured
-        self._blind()
-        self._sent = self._pumps.reported(self._measured, self._link_values)
-        received = self.links.apply(now, self._sent, None if self._water_due else self._fast).copy()
-        if not self._water_due:
-            received[self._slow_slots] = self._received[self._slow_slots]
-        self._received = received
+        """Sample the grid's instruments and send everything to SCADA."""
+        sampling = self.sampling
+        sampling.sample(scan, self.coupling.blind_tags)
+        sent = self._pumps.reported(sampling.measured, self._link_values)
+        sampling.send(self._env.now, sent, self._water_due)
         for change in self.links.take_transitions():
             self._events.append(
                 PlantEvent(change.t_s, change.kind, change.link, change.operation, float(change.tags), "tags")
             )
 
     # Inner parts
-
-    def _blind(self) -> None:
-        """A station without control power measures nothing."""
-        if self.coupling.blind_tags is not None:
-            self._measured[self.coupling.blind_tags] = np.nan
 
     def _start_grid(self, protection: ProtectionSettings) -> Grid:
         """Grid at t = 0: the operator's schedule, demand of nature's first step.

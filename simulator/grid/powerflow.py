@@ -69,6 +69,7 @@ class PowerFlow:
         self.may_force = np.zeros(g, dtype=np.bool_)
         self.islands: list[IslandSolver] = []
         self.bus_island = np.full(n, DEAD, dtype=np.int64)
+        self.energised: Flags = self.bus_island != DEAD
         self._solution = Solution(np.zeros(n, dtype=np.complex128), np.zeros(g), np.zeros(g))
         self.voltage, self.unit_mw, self.unit_mvar = self._solution
         self.magnitude = np.zeros(n)
@@ -155,6 +156,7 @@ class PowerFlow:
             bus = part == label
             self.bus_island[bus] = position
             self.islands.append(kept.get(int(label)) or self._new_island(bus))
+        self.energised = self.bus_island != DEAD
         self.voltage[self.bus_island == DEAD] = 0.0
         # Units at dead buses cannot run.
         self.unit_on &= self.bus_island[case.unit_bus] != DEAD

@@ -92,6 +92,11 @@ class GridState:
         return np.asarray(self.load_demand_mw * (1.0 - self.feeders.served_share()))
 
     @property
+    def unserved_mw(self) -> float:
+        """Demand behind all opened feeders."""
+        return 0.0 if self.feeders.all_closed else float(self.load_shed_mw.sum())
+
+    @property
     def shed_mw_by_cause(self) -> dict[str, float]:
         """Present demand behind opened feeders, for every cause."""
         return self.feeders.shed_mw(self.load_demand_mw)
@@ -123,14 +128,23 @@ class GridState:
 
     @property
     def bus_energised(self) -> Flags:
-        """(n,) in a living island."""
-        return np.asarray(self._flow.bus_island != DEAD)
+        """(n,) in a living island; another array after every change."""
+        return self._flow.energised
 
     @property
     def bus_frequency_hz(self) -> Floats:
         """(n,) frequency, NaN where dead."""
-        hz = self._dynamics.bus_hz(self._flow.bus_island)
-        return np.where(self.bus_energised, hz, np.nan)
+        return np.where(self.bus_energised, self._dynamics.bus_hz(self._flow.bus_island), np.nan)
+
+    @property
+    def bus_island(self) -> Index:
+        """(n,) number of the living island that a bus is in, DEAD where it is in none."""
+        return self._flow.bus_island
+
+    @property
+    def island_frequency_hz(self) -> Floats:
+        """Frequency of every living island, by its number; what follows the last one means nothing."""
+        return self._dynamics.islands.hz
 
     @property
     def branch_flow_from_mw(self) -> Floats:

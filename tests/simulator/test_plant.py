@@ -260,7 +260,9 @@ def test_what_does_not_exist_is_named(changes, named):
 
 
 def test_derating_is_told_when_it_begins_and_when_it_ends(plant, monkeypatch):
-    one = plant()
+    # Units see their water anew after every hydraulic solution: here at every scan.
+    water = WaterSettings(cooled_unit="G89", cooling_node="TN458", hydraulic_step_s=SCAN_S)
+    one = plant(water=water)
     capacity_mw = float(one._case.unit_p_max_mw[one._case.unit_index("G89")])
     shares = iter([1.0, 1.0, 0.5, 0.8, 1.0, 1.0])
     monkeypatch.setattr(one.coupling.coolings, "_delivered_fraction", lambda node: next(shares))

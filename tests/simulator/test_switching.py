@@ -128,8 +128,8 @@ def test_links_and_tags_for_every_order():
     position = [tag.name for tag in loop.model.tags].index(
         f"S{loop.case.bus_name[loop.case.load_bus[3]]}/feeders_closed"
     )
-    assert loop.role.plant._true[position] == 13.0
-    assert np.isfinite(loop.role.plant._received[position])
+    assert loop.role.plant.sampling.true[position] == 13.0
+    assert np.isfinite(loop.role.plant.sampling.received[position])
     loop.close()
 
 
