@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simulator.grid.case import load_case
+from simulator.grid.frequency_kernels import DRAWN_MW, HZ, LOAD_MW
 from simulator.grid.network_kernels import connected_demand
 from simulator.grid.powerflow import DEAD, PowerFlow
 from tests.reference import grid_powerflow as oracle
@@ -171,10 +172,13 @@ def test_connected_demand_equals_the_oracle(seed):
         rng.integers(0, 21, d) / 20.0,
     )
     drawn = rng.uniform(0.0, 4.0, d)
-    hz, served, total, single = np.array([60.0, 59.2, 61.0]), np.ones(d), np.ones(3), np.ones(3)
-    given_mw, given_mvar = np.ones(d, dtype=np.float32), np.ones(d, dtype=np.float32)
-    loads = (demand, reactive, share, drawn, bus, island)
-    connected_demand(*loads, hz, 60.0, 1.5, served, given_mw, given_mvar, total, single)
+    hz, served, given = np.array([60.0, 59.2, 61.0]), np.ones(d), np.ones((2, d), dtype=np.float32)
+    islands = np.ones((5, 3))
+    islands[HZ] = hz
+    total, single = islands[LOAD_MW], islands[DRAWN_MW]
+    loads = (np.stack((demand, reactive)), share, drawn, island[bus])
+    connected_demand(*loads, islands, 60.0, 1.5, served, given)
+    given_mw, given_mvar = given
     for i in range(d):
         k = island[bus[i]]
         alive = k >= 0
