@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simulator.grid.case import GridCase
 from simulator.grid.events import GridEvent
 from simulator.grid.input_kernels import copy_finite, take_setpoints
+from simulator.grid.network_kernels import keep_lower
 from simulator.grid.powerflow import DEAD
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 from simulator.grid.solving import SolvedGrid
@@ -217,10 +218,10 @@ class Grid(SolvedGrid):
 
     def _note_lowest_voltage(self) -> None:
         if self._lowest_restarts:
-            np.copyto(self.lowest_voltage_pu, self.bus_voltage_pu)
+            self.lowest_voltage_pu[:] = self.bus_voltage_pu
             self._lowest_restarts = False
         elif not self._lowest_noted:
-            np.minimum(self.lowest_voltage_pu, self.bus_voltage_pu, out=self.lowest_voltage_pu)
+            keep_lower(self.bus_voltage_pu, self.lowest_voltage_pu)
         self._lowest_noted = True
 
     def _start(self) -> None:

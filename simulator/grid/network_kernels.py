@@ -123,3 +123,10 @@ def connected_demand(
         served_mw[i] = connected * (1.0 + damping_pu * (islands[HZ, k] / nominal_hz - 1.0)) + drawn_mw[i]
         given[0, i] = served_mw[i]
         given[1, i] = demand[1, i] * share[i]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def keep_lower(values: Floats, lowest: Floats) -> None:
+    """Lower each of ``lowest`` to ``values`` where that is less."""
+    for i in range(len(values)):
+        lowest[i] = min(lowest[i], values[i])
