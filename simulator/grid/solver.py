@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.island_model import IslandModel, Solution
-from simulator.grid.model import UnitModes
+from simulator.grid.model import UnitModes, paired
 from simulator.grid.protection import FORCING_PU
 from simulator.grid.reactive_limits import (
     ANEW,
@@ -33,6 +33,8 @@ Flags = NDArray[np.bool_]
 Start = Literal["warm", "flat", "dc", "none"]
 
 MAX_ITERATIONS = 15
+# A warm start that is not there after two pairs of iterations begins anew with Newton's.
+PAIRED_ITERATIONS = 4
 TOLERANCE_PU = 1e-8
 # A solution below this is the lower branch of the PV curve unless a flat start finds it too.
 SUSPECT_VOLTAGE_PU = 0.7
@@ -64,6 +66,8 @@ class IslandSolver(IslandModel):
         self._may_force = may_force
         self.forced = np.zeros(len(participation), dtype=np.bool_)
         self.is_forcing = False
+        self._newton, self._pairs = self._model.get_ac_algo_config(), paired(model.get_ac_algo_config())
+        self._model.set_ac_algo_config(self._pairs)
         # Whether the units' modes suit the last solution.
         self._settled = False
         self._machines = Machines(
@@ -176,13 +180,18 @@ class IslandSolver(IslandModel):
         return False
 
     def _solve_as_switched(self) -> Start:
-        found = self._run(self._model.ac_pf, self._solution.voltage)
+        found = self._run(self._model.ac_pf, self._solution.voltage, PAIRED_ITERATIONS)
         if len(found) and self._keep(found, SUSPECT_VOLTAGE_PU):
             return "warm"
-        return self._solve_anew(found if self._is_state(found) else None)
+        self._model.set_ac_algo_config(self._newton)
+        start = self._solve_by_newton()
+        self._model.set_ac_algo_config(self._pairs)
+        return start
 
-    def _solve_anew(self, found: Complexes | None) -> Start:
-        """From other starts; ``found``: what the warm one led to, and stands where those lead nowhere."""
+    def _solve_by_newton(self) -> Start:
+        found = self._try(self._solution.voltage)
+        if found is not None and self._keep(found, SUSPECT_VOLTAGE_PU):
+            return "warm"
         flat = self._try(self._flat)
         if flat is not None:
             self._keep(flat)
@@ -200,16 +209,16 @@ class IslandSolver(IslandModel):
 
     def _try(self, start: Complexes) -> Complexes | None:
         voltage = self._run(self._model.ac_pf, start)
-        return voltage if self._is_state(voltage) else None
-
-    def _is_state(self, voltage: Complexes) -> bool:
-        return len(voltage) > 0 and lowest_voltage(voltage, self._buses) >= FALSE_VOLTAGE_PU
+        sound = len(voltage) > 0 and lowest_voltage(voltage, self._buses) >= FALSE_VOLTAGE_PU
+        return voltage if sound else None
 
     @staticmethod
-    def _run(solve: Callable[..., Complexes], start: Complexes) -> Complexes:
+    def _run(
+        solve: Callable[..., Complexes], start: Complexes, iterations: int = MAX_ITERATIONS
+    ) -> Complexes:
         """A solution from ``start``, empty without one; an error of the solver is no solution either."""
         try:
-            return solve(start, MAX_ITERATIONS, TOLERANCE_PU)
+            return solve(start, iterations, TOLERANCE_PU)
         except RuntimeError:
             return np.zeros(0, dtype=np.complex128)
 
