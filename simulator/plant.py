@@ -225,7 +225,7 @@ class Plant:
         derated_mw = self.coupling.after_grid(self._env.now)
         # A unit that tripped for want of cooling did so at this instant.
         self._note([*self.coupling.take_events(), *self.grid.advance(self._env.now)])
-        self.outcomes.add_scan(self.grid.unserved_mw, derated_mw, self.settings.scan_s)
+        self.outcomes.add_scan(self.grid.shed_mw, derated_mw, self.settings.scan_s)
         self.outcomes.min_frequency_hz = self.grid.lowest_frequency_hz
 
     def _step_water(self, step: int) -> None:

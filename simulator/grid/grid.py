@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.events import GridEvent
-from simulator.grid.kernels import all_finite
+from simulator.grid.input_kernels import copy_finite, take_setpoints
+from simulator.grid.network_kernels import keep_lower
 from simulator.grid.powerflow import DEAD
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 from simulator.grid.solving import SolvedGrid
@@ -77,9 +78,7 @@ class Grid(SolvedGrid):
         units = self._dynamics.units
         if wanted.shape != units.setpoint.shape:
             raise BadInput("set-points shape", wanted.shape, str(units.setpoint.shape))
-        given = ~np.isnan(wanted) & self._flow.unit_on
-        # A set-point out of reach would wind the ramp up.
-        units.setpoint[given] = np.clip(wanted, units.low, units.high)[given]
+        take_setpoints(wanted, self._flow.unit_on, units.low, units.high, units.setpoint)
 
     def set_unit_limit(self, unit: int, p_max_mw: float) -> None:
         """Bound a unit's output, as a loss of cooling does; held between its minimum and its capacity."""
@@ -219,10 +218,11 @@ class Grid(SolvedGrid):
 
     def _note_lowest_voltage(self) -> None:
         if self._lowest_restarts:
-            np.copyto(self.lowest_voltage_pu, self.bus_voltage_pu)
+            self.lowest_voltage_pu[:] = self.bus_voltage_pu
             self._lowest_restarts = False
-        else:
-            np.minimum(self.lowest_voltage_pu, self.bus_voltage_pu, out=self.lowest_voltage_pu)
+        elif not self._lowest_noted:
+            keep_lower(self.bus_voltage_pu, self.lowest_voltage_pu)
+        self._lowest_noted = True
 
     def _start(self) -> None:
         """Steady state at t = 0: units take the losses they have been left."""
@@ -236,14 +236,14 @@ class Grid(SolvedGrid):
         """Sub-step to the next action or power flow, and solve."""
         # A change of demand falls on the rotors at once, before the network is solved for it.
         self._connect()
-        self._dynamics.take_losses(self._flow.island_losses_mw + self._drawn_mw[: len(self._flow.islands)])
+        self._dynamics.take_losses(self._flow.island_losses_mw)
         left = until_s - self.t_s
         calm = self.t_s >= self._calm_at_s
         span = left if calm else min(left, self._settings.resolve_s)
         passed = self._dynamics.run(min(span, self._relay_s), calm)
         self.t_s = until_s if left - passed < SAME_INSTANT_S else self.t_s + passed
-        acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_voltage)]
-        if any(acted) or self._dynamics.acted:
+        overload, uvls = self._overload.advance(passed), self._uvls.advance(passed)
+        if self._unit_voltage.advance(passed) or uvls or overload or self._dynamics.acted:
             self._act()
         self._solve()
 
@@ -284,6 +284,5 @@ def _take(where: str, values: Floats, into: Floats) -> None:
     array = np.asarray(values, dtype=np.float64)
     if array.shape != into.shape:
         raise BadInput(f"{where} shape", array.shape, str(into.shape))
-    if not all_finite(array):
+    if not copy_finite(array, into):
         raise BadInput(where, float(array[~np.isfinite(array)][0]), "finite numbers")
-    into[:] = array

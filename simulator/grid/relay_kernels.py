@@ -57,6 +57,17 @@ def overload_rate(loading: float, s: OverloadSettings) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def overload_rests(
+    loading: Floats, gain: Floats, progress: Floats, fast_s: Floats, least_pickup: float
+) -> bool:
+    """Whether every relay is at rest and none picks up at ``loading`` (l,)."""
+    rests = True
+    for i in range(len(loading)):
+        rests = rests and loading[i] * gain[i] <= least_pickup and progress[i] <= 0.0 and fast_s[i] <= 0.0
+    return rests
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def overload_measure(
     loading: Floats, gain: Floats, progress: Floats, fast_s: Floats, s: OverloadSettings, seen: Floats
 ) -> tuple[float, bool]:
@@ -105,6 +116,15 @@ def beyond(seen_pu: float, i: int, j: int, s: Stages) -> bool:
     if s.is_low[j]:
         return bool(seen_pu < s.limit_pu[j])
     return bool(seen_pu >= s.limit_pu[j] * s.high_base_pu[i])
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def voltage_is_fine(voltage_pu: Floats, bus: Index, gain: Floats, low_pu: float, high_pu: Floats) -> bool:
+    """Whether no relay sees less than ``low_pu``, or ``high_pu`` (m,) or more, in the bus voltages (n,)."""
+    fine = True
+    for i in range(len(bus)):
+        fine = fine and low_pu <= voltage_pu[bus[i]] * gain[i] < high_pu[i]
+    return fine
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,9 @@ from simulator.grid.relay_kernels import (
     Stages,
     overload_advance,
     overload_measure,
+    overload_rests,
     voltage_advance,
+    voltage_is_fine,
     voltage_measure,
 )
 
@@ -44,11 +48,15 @@ class OverloadRelays:
         self.fast_s = np.zeros(n_branches)
         self.trips = np.zeros(n_branches, dtype=np.bool_)
         self._seen = np.zeros(n_branches)
-        self._moves = False
+        self._least_pickup = min(settings.overload_pickup, settings.fast_pickup)
+        self._moves = self._any_trips = False
 
     def measure(self, loading: Floats) -> float:
         """Take the true loading (l,) in pu of rating after a power flow; returns the seconds until the first
         relay trips if it stays, inf for none."""
+        if overload_rests(loading, self.gain, self.progress, self.fast_s, self._least_pickup):
+            self._moves = False
+            return inf
         first_s, self._moves = overload_measure(
             loading, self.gain, self.progress, self.fast_s, self.settings, self._seen
         )
@@ -56,12 +64,14 @@ class OverloadRelays:
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present currents; True if any relay trips."""
-        if not self._moves:
+        if self._moves:
+            self._any_trips = overload_advance(
+                self._seen, self.progress, self.fast_s, span_s, self.settings, self.trips
+            )
+        elif self._any_trips:
             self.trips.fill(False)
-            return False
-        return bool(
-            overload_advance(self._seen, self.progress, self.fast_s, span_s, self.settings, self.trips)
-        )
+            self._any_trips = False
+        return self._any_trips
 
     def reset(self, branch: int) -> None:
         """Branch opened or closed: its relay starts from rest."""
@@ -96,11 +106,17 @@ class VoltageRelays:
         self.timer_s = np.zeros((len(bus), len(stages)))
         self.acts = np.zeros(len(bus), dtype=np.bool_)
         self._seen = np.full(len(bus), np.nan)
-        self._moves = False
+        # The limits that a voltage crosses first.
+        self._low_pu = max((limit for limit, _ in low), default=0.0)
+        least_high = min((limit for limit, _ in high), default=inf)
+        self._high_pu = least_high * self._stages.high_base_pu
+        self._moves = self._any_acts = False
 
     def measure(self, voltage_pu: Floats) -> float:
         """Take true bus voltages (n,) after a power flow; returns the seconds until the first relay acts if
         they stay, inf for none."""
+        if not self._moves and voltage_is_fine(voltage_pu, self._bus, self.gain, self._low_pu, self._high_pu):
+            return inf
         first_s, self._moves = voltage_measure(
             voltage_pu, self._bus, self.in_service, self.gain, self.timer_s, self._stages, self._seen
         )
@@ -108,10 +124,12 @@ class VoltageRelays:
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present voltages; True if any relay acts."""
-        if not self._moves:
+        if self._moves:
+            self._any_acts = voltage_advance(self._seen, self.timer_s, self._stages, span_s, self.acts)
+        elif self._any_acts:
             self.acts.fill(False)
-            return False
-        return bool(voltage_advance(self._seen, self.timer_s, self._stages, span_s, self.acts))
+            self._any_acts = False
+        return self._any_acts
 
     def restart(self, which: Flags) -> None:
         """Start the timers of ``which`` (m,) anew after they acted."""

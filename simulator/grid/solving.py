@@ -49,6 +49,8 @@ class SolvedGrid(GridState):
         self._any_forced = False
         self._flow.may_force.fill(True)
         self.lowest_voltage_pu: Floats = np.zeros(len(case.bus_name))
+        # Whether the present state is in that.
+        self._lowest_noted = False
         self.t_s = 0.0
 
     def _disturbed(self) -> None:
@@ -77,11 +79,12 @@ class SolvedGrid(GridState):
             forced_s = self.t_s - self._forced_from_s
             np.logical_or(forced_s < FORCING_S, forced_s >= FIELD_COOLED_S, out=self._flow.may_force)
         attempts = self._flow.solve(self._active, self._reactive, self._dynamics.units.power)
+        self._lowest_noted = False
         return [attempt.island for attempt in attempts if attempt.start == "none"]
 
     def _count_forcing(self) -> None:
         """Units that had to force their fields may do so for FORCING_S, and not again until they are cool."""
-        if not any(solver.is_forcing for solver in self._flow.islands):
+        if not self._flow.is_forcing:
             return
         forced, self._any_forced = self._flow.forced, True
         # The limits come back at their time.

@@ -48,32 +48,25 @@ class GridState:
         self._case, self._flow, self._dynamics = case, flow, dynamics
         self._load_of_bus = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
         self.feeders = Feeders(case.load_mw)
-        self.load_demand_mw: Floats = case.load_mw.copy()
-        self.load_demand_mvar: Floats = case.load_mvar.copy()
+        self._demand = np.stack((case.load_mw, case.load_mvar))
+        self.load_demand_mw, self.load_demand_mvar = self._demand
         self._served_mw = np.zeros(len(case.load_mw))
-        # Per island, draws of single feeders.
-        self._drawn_mw = np.zeros(len(case.bus_name))
-        self._active = np.zeros(len(case.load_mw), dtype=np.float32)
-        self._reactive = np.zeros(len(case.load_mw), dtype=np.float32)
+        self._given = np.zeros(self._demand.shape, dtype=np.float32)
+        self._active, self._reactive = self._given
 
     def _connect(self) -> None:
         """Demand behind closed feeders, for the power flow and the swing equation."""
         dynamics = self._dynamics
         connected_demand(
-            self.load_demand_mw,
-            self.load_demand_mvar,
+            self._demand,
             self.feeders.served_share(),
             self.feeders.draw_mw(),
-            self._case.load_bus,
-            self._flow.bus_island,
-            dynamics.islands.hz,
+            dynamics.loads.island,
+            dynamics.islands.table,
             self._case.nominal_hz,
             dynamics.load_damping,
             self._served_mw,
-            self._active,
-            self._reactive,
-            dynamics.islands.load_mw,
-            self._drawn_mw,
+            self._given,
         )
 
     @property
@@ -92,8 +85,8 @@ class GridState:
         return np.asarray(self.load_demand_mw * (1.0 - self.feeders.served_share()))
 
     @property
-    def unserved_mw(self) -> float:
-        """Demand behind all opened feeders."""
+    def shed_mw(self) -> float:
+        """Demand behind opened feeders of all loads together."""
         return 0.0 if self.feeders.all_closed else float(self.load_shed_mw.sum())
 
     @property
@@ -134,7 +127,7 @@ class GridState:
     @property
     def bus_frequency_hz(self) -> Floats:
         """(n,) frequency, NaN where dead."""
-        return np.where(self.bus_energised, self._dynamics.bus_hz(self._flow.bus_island), np.nan)
+        return self._dynamics.bus_hz(self._flow.bus_island, dead_hz=np.nan)
 
     @property
     def bus_island(self) -> Index:

@@ -94,6 +94,7 @@ def check_state(grid: Grid) -> None:
     connected = (grid.load_demand_mw * grid.feeders.served_share()).sum()
     assert abs(demand - connected - shed) < 1e-6
     assert abs(grid.load_shed_mw.sum() - shed) < 1e-6
+    assert grid.shed_mw == grid.load_shed_mw.sum()
     factor = grid._dynamics.damping_factor(flow.bus_island)
     connected = (grid.load_demand_mw - grid.load_shed_mw) * factor
     np.testing.assert_allclose(served, connected + grid.feeders.draw_mw(), atol=1e-9)

@@ -123,7 +123,8 @@ class ShortCircuit:
 
     def ac_pf(self, *arguments):
         voltage = self._model.ac_pf(*arguments).copy()
-        voltage[self._bus] = 0.0
+        if len(voltage):
+            voltage[self._bus] = 0.0
         return voltage
 
 
