@@ -212,7 +212,8 @@ class FrequencyDynamics:
 
     def bus_hz(self, bus_island: Index, dead_hz: float = 0.0) -> Floats:
         """(n,) frequency at every bus, ``dead_hz`` where dead; a new array."""
-        return np.asarray(hz_at(bus_island, self.islands.hz, dead_hz))
+        hz: Floats = hz_at(bus_island, self.islands.hz, dead_hz)
+        return hz
 
     def run(self, span_s: float, calm: bool = False) -> float:
         """Sub-step until a frequency relay acts or ``span_s`` is over; returns the seconds that passed.

@@ -137,7 +137,8 @@ class GridState:
     @property
     def island_frequency_hz(self) -> Floats:
         """Frequency of every living island, by its number; what follows the last one means nothing."""
-        return self._dynamics.islands.hz
+        hz: Floats = self._dynamics.islands.hz
+        return hz
 
     @property
     def branch_flow_from_mw(self) -> Floats:
