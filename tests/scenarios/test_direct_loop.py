@@ -24,7 +24,10 @@ def test_vectors_and_messages_lead_to_the_same_truth():
         truths.append(next(m for m in inbox[topics.TRUTH] if isinstance(m, Truth)))
     own = direct.plant
     direct.run(
-        EXCHANGES, lambda: seen.append((own._true.copy(), own._received.copy(), own._link_values.copy()))
+        EXCHANGES,
+        lambda: seen.append(
+            (own.sampling.true.copy(), own.sampling.received.copy(), own._link_values.copy())
+        ),
     )
     for truth, vectors in zip(truths, seen, strict=True):
         for payload, vector in zip((truth.true, truth.received, truth.links), vectors, strict=True):
