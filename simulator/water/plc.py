@@ -119,7 +119,8 @@ class PumpController:
         known, any_stale = self._values.tolist(), bool(stale.any())
         now = Moment((self._start_s + t_s) % DAY_S, self._elapsed_start_s + t_s, t_s - self._last_s)
         for i in range(len(self.names)):
-            order = self._failed(i, now) if any_stale and self._lacks(i, stale) else self._order(i, known, now)
+            fails = any_stale and self._lacks(i, stale)
+            order = self._failed(i, now) if fails else self._order(i, known, now)
             if order is not None:
                 self._obey(i, order)
         self._last_s = t_s
