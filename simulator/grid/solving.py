@@ -14,7 +14,7 @@ from simulator.grid.events import EventLog
 from simulator.grid.feeders import BLOCKS, ShedCause
 from simulator.grid.powerflow import DEAD, PowerFlow
 from simulator.grid.protection import FIELD_COOLED_S, FORCING_S, DynamicsSettings, ProtectionSettings
-from simulator.grid.relays import OverloadRelays, VoltageRelays
+from simulator.grid.relays import OverloadRelays, VoltageRelays, none_stirs
 from simulator.grid.state import GridState
 
 Floats = NDArray[np.float64]
@@ -141,9 +141,12 @@ class SolvedGrid(GridState):
             alive = self._flow.bus_island[self._case.load_bus] != DEAD
             steps_left = self.feeders.opened_by("uvls") < self._protection.uvls_max_steps
             self._uvls.in_service[:] = alive & steps_left & self.feeders.can_shed()
-        voltage = self.bus_voltage_pu
+        loading, voltage = self.branch_loading_pu, self.bus_voltage_pu
+        if none_stirs(self._overload, self._uvls, self._unit_voltage, loading, voltage):
+            self._relay_s = math.inf
+            return
         self._relay_s = min(
-            self._overload.measure(self.branch_loading_pu),
+            self._overload.measure(loading),
             self._uvls.measure(voltage),
             self._unit_voltage.measure(voltage),
         )
