@@ -78,9 +78,9 @@ class SolvedGrid(GridState):
         if self._any_forced:
             forced_s = self.t_s - self._forced_from_s
             np.logical_or(forced_s < FORCING_S, forced_s >= FIELD_COOLED_S, out=self._flow.may_force)
-        attempts = self._flow.solve(self._active, self._reactive, self._dynamics.units.power)
+        starts = self._flow.solve(self._active, self._reactive, self._dynamics.units.power)
         self._lowest_noted = False
-        return [attempt.island for attempt in attempts if attempt.start == "none"]
+        return [i for i, start in enumerate(starts) if start == "none"] if "none" in starts else []
 
     def _count_forcing(self) -> None:
         """Units that had to force their fields may do so for FORCING_S, and not again until they are cool."""
