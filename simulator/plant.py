@@ -166,7 +166,9 @@ class Plant:
             else:
                 self._take_command(message)
         run_through(self._env, until_s)
-        events, self._events = sorted(self._events, key=lambda event: event.t_s), []
+        events, self._events = self._events, []
+        if len(events) > 1:
+            events.sort(key=lambda event: event.t_s)
         water_due, self._water_due = self._water_due, False
         sampled = self.sampling
         return Report(

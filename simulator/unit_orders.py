@@ -26,7 +26,7 @@ class UnitOrders:
 
     def __init__(self, model: PlantModel, links: LinkTable, position: Mapping[str, int]) -> None:
         row = {(entry.link, entry.tag): i for i, entry in enumerate(model.link_tags)}
-        self._links, self._grid_units = links, len(position)
+        self._links, self._arrived = links, np.empty(len(position))
         self._ways = [(unit.command_link, unit.name) for unit in model.units]
         self._rows = np.array([row[way] for way in self._ways], dtype=np.intp)
         self._slots = np.array([position[unit.name] for unit in model.units], dtype=np.intp)
@@ -34,13 +34,13 @@ class UnitOrders:
 
     def deliver(self, power_mw: Floats, t_s: float, link_sent: Floats, link_values: Floats) -> Floats:
         """What arrives at the grid's units (g,) of the set-points (u,) MW: NaN where none was given or it was
-        lost.
+        lost; overwritten by the next call.
 
         Writes what was given and what arrives of it into the rows of the plant model's ``link_tags``.
         """
         if power_mw.shape != (len(self._ways),):
             raise BadInput("power_mw of a command", f"{power_mw.shape} values", f"{len(self._ways)} or none")
-        arrived = np.full(self._grid_units, np.nan)
+        arrived = self._arrived
         _pass(power_mw, self._rows, self._slots, link_sent, link_values, arrived)
         for i in range(len(self._ways)) if self._links.down else self._tappable:
             if not math.isnan(power_mw[i]):
@@ -53,6 +53,7 @@ class UnitOrders:
 def _pass(
     power_mw: Floats, rows: Slots, slots: Slots, link_sent: Floats, link_values: Floats, arrived: Floats
 ) -> None:
+    arrived[:] = np.nan
     for i in range(len(power_mw)):
         if not np.isnan(power_mw[i]):
             link_sent[rows[i]] = link_values[rows[i]] = arrived[slots[i]] = power_mw[i]

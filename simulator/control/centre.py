@@ -15,6 +15,7 @@ from simulator.control.orders import Orders
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import PERIOD_S, Redispatch
 from simulator.control.restoration import Restoration
+from simulator.control.scan_kernels import approach
 from simulator.control.water_scada import WaterScada
 from simulator.settings import ControlSettings
 from streams.messages import AnyMessage, Directive
@@ -124,10 +125,9 @@ class ControlCentre:
         return self._ordered
 
     def _approach_target(self) -> None:
-        moved = np.minimum(np.maximum(self._target - self._base, -self._ramp), self._ramp)
-        self._on_target = not moved.any()
+        moved = np.empty_like(self._base)
+        self._on_target = not approach(self._target, self._ramp, self._base, moved)
         if not self._on_target:
-            self._base = self._base + moved
             self._areas.absorb(moved)
 
 

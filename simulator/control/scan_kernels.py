@@ -19,6 +19,18 @@ def keep_known(fresh: Floats, values: Floats) -> None:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def approach(target_mw: Floats, reach_mw: Floats, base_mw: Floats, moved_mw: Floats) -> bool:
+    """Move the base points (u,) towards their targets by at most ``reach_mw`` each; fills ``moved_mw`` (u,)
+    and returns whether any moved."""
+    any_moved = False
+    for i in range(len(base_mw)):
+        moved_mw[i] = min(max(target_mw[i] - base_mw[i], -reach_mw[i]), reach_mw[i])
+        base_mw[i] += moved_mw[i]
+        any_moved = any_moved or moved_mw[i] != 0.0
+    return any_moved
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def participate(
     base_mw: Floats,
     low_mw: Floats,
@@ -28,9 +40,11 @@ def participate(
     regulation_mw: float,
     last_mw: Floats,
     step_mw: Floats,
-) -> tuple[Floats, float]:
-    """Set-points (u,): base points plus each unit's share of the regulation, at most ``step_mw`` from the
-    last ones and from ``low_mw`` to ``high_mw``; and what the units that run miss of it, MW."""
+    power: Floats,
+) -> float:
+    """Fill in the set-points ``power`` (u,): base points plus each unit's share of the regulation, at most
+    ``step_mw`` from the last ones and from ``low_mw`` to ``high_mw``. Returns what the units that run miss of
+    it, MW."""
     n = len(base_mw)
     weight, total = np.empty(n), 0.0
     for i in range(n):
@@ -40,7 +54,7 @@ def participate(
             room = min(max(room, 0.0), reach_mw[i])
         weight[i] = room
         total += room
-    power, missing = np.empty(n), 0.0
+    missing = 0.0
     for i in range(n):
         share = weight[i] / total if total > 0.0 else 0.0
         wanted = base_mw[i] + share * regulation_mw
@@ -50,7 +64,7 @@ def participate(
             missing += wanted - power[i]
     if total == 0.0:
         missing += regulation_mw
-    return power, missing
+    return missing
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -64,6 +78,12 @@ def finite_median(values: Floats, above: Floats) -> float:
     if len(kept) % 2:
         return float(kept[middle])
     return float((kept[middle - 1] + kept[middle]) / 2.0)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def received_median(values: Floats, slots: Slots, above: Floats) -> float:
+    """``finite_median`` of the values at ``slots``."""
+    return float(finite_median(values[slots], above))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.events import GridEvent
-from simulator.grid.input_kernels import copy_finite, take_setpoints
+from simulator.grid.input_kernels import take_demand, take_setpoints
 from simulator.grid.network_kernels import keep_lower
 from simulator.grid.powerflow import DEAD
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
@@ -54,8 +54,8 @@ class Grid(SolvedGrid):
         self._black_start = black_start_units(case)
         self._started = False
         self._lowest_restarts = True
-        dispatch_mw = np.zeros(len(case.unit_name))
-        _take("initial_dispatch_mw", initial_dispatch_mw, dispatch_mw)
+        dispatch_mw = np.asarray(initial_dispatch_mw, dtype=np.float64)
+        _check("initial_dispatch_mw", dispatch_mw, (len(case.unit_name),))
         self._dynamics.settle(dispatch_mw)
         self._regroup(np.full(len(case.bus_name), case.nominal_hz))
 
@@ -63,8 +63,12 @@ class Grid(SolvedGrid):
 
     def set_demand(self, load_mw: Floats, load_mvar: Floats) -> None:
         """Demand of every load (d,) at nominal frequency from now on; shed feeders stay open."""
-        _take("load_mw", load_mw, self.load_demand_mw)
-        _take("load_mvar", load_mvar, self.load_demand_mvar)
+        mw, mvar = np.asarray(load_mw, dtype=np.float64), np.asarray(load_mvar, dtype=np.float64)
+        fits = mw.shape == mvar.shape == self.load_demand_mw.shape
+        if not (fits and take_demand(mw, mvar, self._demand)):
+            _check("load_mw", mw, self.load_demand_mw.shape)
+            _check("load_mvar", mvar, self.load_demand_mvar.shape)
+            self._demand[:] = mw, mvar
 
     def set_feeder_draw(self, load: int, block: int, mw: float) -> None:
         """Constant power on one feeder of a load (position) from now on, beside its share of the demand."""
@@ -78,7 +82,7 @@ class Grid(SolvedGrid):
         units = self._dynamics.units
         if wanted.shape != units.setpoint.shape:
             raise BadInput("set-points shape", wanted.shape, str(units.setpoint.shape))
-        take_setpoints(wanted, self._flow.unit_on, units.low, units.high, units.setpoint)
+        take_setpoints(wanted, self._flow.unit_on, units.table)
 
     def set_unit_limit(self, unit: int, p_max_mw: float) -> None:
         """Bound a unit's output, as a loss of cooling does; held between its minimum and its capacity."""
@@ -279,10 +283,9 @@ class Grid(SolvedGrid):
         self._flow.drop_unit(unit)
 
 
-def _take(where: str, values: Floats, into: Floats) -> None:
-    """Copy ``values``. Raises BadInput, and copies nothing, unless all are there and finite."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape != into.shape:
-        raise BadInput(f"{where} shape", array.shape, str(into.shape))
-    if not copy_finite(array, into):
-        raise BadInput(where, float(array[~np.isfinite(array)][0]), "finite numbers")
+def _check(where: str, values: Floats, shape: tuple[int, ...]) -> None:
+    """Raises BadInput unless ``values`` are finite numbers of that shape."""
+    if values.shape != shape:
+        raise BadInput(f"{where} shape", values.shape, str(shape))
+    if not np.isfinite(values).all():
+        raise BadInput(where, float(values[~np.isfinite(values)][0]), "finite numbers")

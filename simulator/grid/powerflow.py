@@ -22,13 +22,6 @@ Flags = NDArray[np.bool_]
 DEAD = -1
 
 
-class Attempt(NamedTuple):
-    """How the solver of one island fared. island: its position in ``PowerFlow.islands``."""
-
-    island: int
-    start: Start
-
-
 class Flows(NamedTuple):
     """from_mva, to_mva (l,): complex power into the branch at each end, MVA; loading (l,): larger end current
     over rating; loss_mw (l,)."""
@@ -185,16 +178,16 @@ class PowerFlow:
 
     # Solving
 
-    def solve(self, load_mw: Floats32, load_mvar: Floats32, unit_mw: Floats) -> list[Attempt]:
+    def solve(self, load_mw: Floats32, load_mvar: Floats32, unit_mw: Floats) -> list[Start]:
         """Solve every island for connected demand (d,) and mechanical power (g,).
 
-        Returns one attempt per island; where one has no solution ("none") the state of that island is stale
-        and the caller has to relieve or kill it and solve again.
+        Returns what led to a solution in each of ``islands``; where nothing did ("none") the state of that
+        island is stale and the caller has to relieve or kill it and solve again.
         """
-        attempts = []
+        starts: list[Start] = []
         self.is_forcing = False
-        for i, solver in enumerate(self.islands):
-            attempts.append(Attempt(i, solver.solve(load_mw, load_mvar, unit_mw)))
+        for solver in self.islands:
+            starts.append(solver.solve(load_mw, load_mvar, unit_mw))
             self.is_forcing |= solver.is_forcing
         network_state(
             self.voltage,
@@ -210,7 +203,7 @@ class PowerFlow:
             self._bus,
             self.island_losses_mw,
         )
-        return attempts
+        return starts
 
     @property
     def forced(self) -> Flags:

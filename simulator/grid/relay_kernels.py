@@ -57,14 +57,35 @@ def overload_rate(loading: float, s: OverloadSettings) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def overload_rests(
-    loading: Floats, gain: Floats, progress: Floats, fast_s: Floats, least_pickup: float
+def none_picks_up(
+    loading: Floats,
+    branch_gain: Floats,
+    pickup: float,
+    voltage_pu: Floats,
+    load_bus: Index,
+    load_bounds: Floats,
+    unit_bus: Index,
+    unit_bounds: Floats,
 ) -> bool:
-    """Whether every relay is at rest and none picks up at ``loading`` (l,)."""
-    rests = True
+    """Whether no relay sees a loading (l,) above ``pickup``, and none a voltage outside its bounds.
+
+    voltage_pu (n,): of buses. bounds (3, m), a row each: gain of the relays, the voltage below which, and
+    that from which on, one picks up.
+    """
+    fine = True
     for i in range(len(loading)):
-        rests = rests and loading[i] * gain[i] <= least_pickup and progress[i] <= 0.0 and fast_s[i] <= 0.0
-    return rests
+        fine = fine and loading[i] * branch_gain[i] <= pickup
+    return (
+        fine and _between(voltage_pu, load_bus, load_bounds) and _between(voltage_pu, unit_bus, unit_bounds)
+    )
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _between(voltage_pu: Floats, bus: Index, bounds: Floats) -> bool:
+    fine = True
+    for i in range(len(bus)):
+        fine = fine and bounds[1, i] <= voltage_pu[bus[i]] * bounds[0, i] < bounds[2, i]
+    return fine
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -116,15 +137,6 @@ def beyond(seen_pu: float, i: int, j: int, s: Stages) -> bool:
     if s.is_low[j]:
         return bool(seen_pu < s.limit_pu[j])
     return bool(seen_pu >= s.limit_pu[j] * s.high_base_pu[i])
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def voltage_is_fine(voltage_pu: Floats, bus: Index, gain: Floats, low_pu: float, high_pu: Floats) -> bool:
-    """Whether no relay sees less than ``low_pu``, or ``high_pu`` (m,) or more, in the bus voltages (n,)."""
-    fine = True
-    for i in range(len(bus)):
-        fine = fine and low_pu <= voltage_pu[bus[i]] * gain[i] < high_pu[i]
-    return fine
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

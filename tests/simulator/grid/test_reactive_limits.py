@@ -28,8 +28,8 @@ def solve_scaled(flow, case, scale):
         (case.load_mw * scale).astype(np.float32),
         (case.load_mvar * scale).astype(np.float32),
     )
-    (attempt,) = flow.solve(load_mw, load_mvar, case.unit_scheduled_mw * scale)
-    assert attempt.start != "none"
+    (first,) = flow.solve(load_mw, load_mvar, case.unit_scheduled_mw * scale)
+    assert first != "none"
     return load_mw, load_mvar
 
 

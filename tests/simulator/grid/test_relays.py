@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.grid.protection import CURVES, ProtectionSettings
-from simulator.grid.relays import OverloadRelays, VoltageRelays
+from simulator.grid.relays import OverloadRelays, VoltageRelays, none_stirs
 from tests.reference import grid_relays as oracle
 
 NO_FAST = {"fast_pickup": 1e6}
@@ -172,10 +172,16 @@ def test_resting_relays_pick_up_exactly_at_their_limits(gain):
             relays = VoltageRelays(np.zeros(1, dtype=np.int64), low, high, np.array([base]))
             relays.gain[0] = gain
             expected = oracle.voltage_time_to_act(seen * gain, [0.0] * 4, stages)
-            assert relays.measure(np.array([seen])) == expected
-            picked_up += math.isfinite(expected)
+            resting = VoltageRelays(np.zeros(1, dtype=np.int64), ((0.1, 1.0),))
             overload = OverloadRelays(1, ProtectionSettings(overload_pickup=limit, fast_pickup=2.0))
             overload.gain[0] = gain
+            true, fine = np.array([seen]), np.ones(1)
+            for pair in ((relays, resting), (resting, relays)):
+                assert none_stirs(overload, *pair, np.zeros(1), true) == math.isinf(expected)
+            assert none_stirs(overload, resting, resting, true, fine) == (seen * gain <= limit)
+            assert relays.measure(true) == expected
+            assert none_stirs(overload, relays, resting, np.zeros(1), true) == math.isinf(expected)
+            picked_up += math.isfinite(expected)
             overload.measure(np.array([seen]))
             overload.advance(1e9)
             assert (overload.progress[0] > 0.0) == (seen * gain > limit)
