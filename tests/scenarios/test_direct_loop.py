@@ -4,7 +4,7 @@ import numpy as np
 
 from scenarios.bench.direct_loop import DirectLoop
 from simulator.control.role import ControlRole
-from simulator.innerrole import PlantRole
+from simulator.plant_role import PlantRole
 from streams import topics
 from streams.messages import Truth
 from tests.simulator.small_plant import settings
