@@ -16,7 +16,8 @@ from detectors.perturbation import Perturbation
 from scenarios.arms import ARMS, Arm
 from scenarios.catalogue import unique
 from scenarios.models import find_model
-from scenarios.scenario import Attack, Scenario
+from scenarios.scenario import Scenario
+from scenarios.scenario_sections import Attack
 from simulator.budgets import link_budgets
 from simulator.grid.case import load_case
 from simulator.grid.feeders import BLOCKS

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from scenarios import catalogue
-from scenarios.scenario import Attack, Scenario
+from scenarios.scenario import Scenario
+from scenarios.scenario_sections import Attack
 from scenarios.strict import explained, refuse_unknown
 from simulator.faults import check_numbers
 from simulator.grid.cases.networks import ALLOWED as GRID_ALLOWED

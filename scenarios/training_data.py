@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from scenarios import run_folder
 from scenarios.roles import ArmPlan
-from scenarios.scenario import Attack, Scenario, load_scenario
+from scenarios.scenario import Scenario, load_scenario
+from scenarios.scenario_sections import Attack
 from scenarios.training_starts import training_start
 from scenarios.workers import run_arms, usable_cores
 from simulator.control.dc_model import build_dc_model

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 BLOCK_STEPS = 1024
+# Elements whose numbers are drawn before they are laid out step by step: few enough to stay in the cache.
+GROUP = 16
 
 
 class Draws:
@@ -36,29 +40,40 @@ class Draws:
         self._philox = np.random.Philox(key=0)
         generator = np.random.Generator(self._philox)
         self._fill: Any = generator.standard_normal if kind == "normal" else generator.random
-        self._block = -1
-        self._values = np.empty((0, 0))
-
-    def at(self, step: int) -> NDArray[np.float64]:
-        """Row of numbers, one per element, for step >= 0."""
-        block, row = divmod(step, self._block_steps)
-        if block != self._block:
-            drawn = np.empty((len(self._keys), self._block_steps))
-            for key, own in zip(self._keys, drawn, strict=True):
-                self._seek(key, block)
-                self._fill(out=own)
-            self._values, self._block = np.ascontiguousarray(drawn.T), block
-        values: NDArray[np.float64] = self._values[row]
-        return values
-
-    def _seek(self, key: int, block: int) -> None:
-        """As ``Philox(key=key, counter=[0, 0, 0, block])``; making one costs as much as its draws."""
-        words = np.array([key % 2**64, key >> 64, 0, 0, 0, block], dtype=np.uint64)
-        self._philox.state = {
+        self._key, self._counter = np.zeros(2, dtype=np.uint64), np.zeros(4, dtype=np.uint64)
+        self._state: Any = {
             "bit_generator": "Philox",
-            "state": {"key": words[:2], "counter": words[2:]},
+            "state": {"key": self._key, "counter": self._counter},
             "buffer": np.zeros(4, dtype=np.uint64),
             "buffer_pos": 4,
             "has_uint32": 0,
             "uinteger": 0,
         }
+        self._block = -1
+        self._values: Floats = np.empty((0, 0))
+
+    def at(self, step: int) -> Floats:
+        """Row of numbers, one per element, for step >= 0."""
+        block, row = divmod(step, self._block_steps)
+        if block != self._block:
+            self._values, self._block = self.block(block), block
+        values: Floats = self._values[row]
+        return values
+
+    def block(self, block: int) -> Floats:
+        """(block_steps, elements) numbers of a whole block, which begins at step block * block_steps; a new
+        array."""
+        values = np.empty((self._block_steps, len(self._keys)))
+        drawn = np.empty((GROUP, self._block_steps))
+        for first in range(0, len(self._keys), GROUP):
+            keys = self._keys[first : first + GROUP]
+            for key, own in zip(keys, drawn, strict=False):
+                self._seek(key, block)
+                self._fill(out=own)
+            values[:, first : first + GROUP] = drawn[: len(keys)].T
+        return values
+
+    def _seek(self, key: int, block: int) -> None:
+        """As ``Philox(key=key, counter=[0, 0, 0, block])``; making one costs as much as its draws."""
+        self._key[0], self._key[1], self._counter[3] = key % 2**64, key >> 64, block
+        self._philox.state = self._state

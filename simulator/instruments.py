@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from simulator.draws import Draws
 from simulator.instrument_gaps import Gaps
-from simulator.instrument_kernels import read_out
+from simulator.instrument_kernels import Row, read_out
 from simulator.nature.noise import CorrelatedNoise
 
 Floats = NDArray[np.float64]
@@ -75,24 +75,30 @@ class Instruments:
         samples: int,
         late_s: Floats | None = None,
     ) -> None:
-        self._noise = Draws(seed, "instrument", names)
+        # What is exact has no error of its own: nothing is drawn for it.
+        self._slots = np.flatnonzero([not a.exact for a in accuracies])
+        blurred = tuple(names[slot] for slot in self._slots)
+        self._noise = Draws(seed, "instrument", blurred)
         self._drift = CorrelatedNoise(
-            seed, "instrument-drift", names, DRIFT_STEP_S, DRIFT_MEMORY_S, DRIFT_BLOCK_STEPS
+            seed, "instrument-drift", blurred, DRIFT_STEP_S, DRIFT_MEMORY_S, DRIFT_BLOCK_STEPS
         )
         self._gaps = Gaps(seed, names, samples)
-        share = np.array([a.reading_share for a in accuracies])
-        absolute = np.array([a.absolute for a in accuracies])
-        self._exact = np.array([a.exact for a in accuracies])
-        self._white = (math.sqrt(WHITE_VARIANCE) * share, math.sqrt(WHITE_VARIANCE) * absolute)
+        share = np.array([accuracies[slot].reading_share for slot in self._slots])
+        absolute = np.array([accuracies[slot].absolute for slot in self._slots])
         self._drifts = (math.sqrt(DRIFT_VARIANCE) * share, math.sqrt(DRIFT_VARIANCE) * absolute)
-        own = Draws(0, "instrument-device", names, kind="uniform", block_steps=2)
+        own = Draws(0, "instrument-device", blurred, kind="uniform", block_steps=2)
         # Uniform numbers of unit variance.
         gain, bias = (math.sqrt(12.0) * (own.at(n) - 0.5) for n in range(2))
         self._device_gain = 1.0 + math.sqrt(FIXED_VARIANCE) * share * gain
         self._device_offset = math.sqrt(FIXED_VARIANCE) * absolute * bias
-        self._step = (high - low) / CONVERTER_STEPS
         self._low, self._high, self._scan_s = low, high, scan_s
-        self._late = np.zeros(len(names)) if late_s is None else np.minimum(late_s / scan_s, 1.0)
+        self._device = np.zeros((len(Row), len(self._slots)))
+        if late_s is not None:
+            self._device[Row.LATE] = np.minimum(late_s / scan_s, 1.0)[self._slots]
+        self._device[Row.SHARE] = math.sqrt(WHITE_VARIANCE) * share
+        self._device[Row.ABSOLUTE] = math.sqrt(WHITE_VARIANCE) * absolute
+        self._device[Row.LOW], self._device[Row.HIGH] = low[self._slots], high[self._slots]
+        self._device[Row.STEP] = ((high - low) / CONVERTER_STEPS)[self._slots]
         self._drift_step, self._seen_step = -1, -1
         self._latest = self._before = self._out = np.full(len(names), np.nan)
         self._faults: dict[int, dict[Mode, list[tuple[float, float]]]] = defaultdict(dict)
@@ -101,35 +107,21 @@ class Instruments:
     def measure(self, true: Floats, step: int) -> Floats:
         """Measured values of ``true`` at sample number ``step``; NaN is a lost sample; a new array.
 
-        Instruments saturate at their range. Steps never decrease; a step may be measured again.
+        Instruments saturate at their range. Steps never decrease; a step may be measured again. ``true`` is
+        kept for the next step and must not be written to.
         """
         if step != self._seen_step:
-            self._before = self._latest if self._seen_step >= 0 else true.copy()
+            self._before = self._latest if self._seen_step >= 0 else true
             self._seen_step = step
-        self._latest = true.copy()
+        self._latest = true
         self._follow_drift(int(step * self._scan_s // DRIFT_STEP_S))
-        out = np.empty(len(true))
-        share, absolute = self._white
-        noise = self._noise.at(step)
-        limits = (self._low, self._high, self._step)
-        read_out(
-            true,
-            self._before,
-            self._late,
-            self._gain,
-            self._offset,
-            share,
-            absolute,
-            noise,
-            *limits,
-            self._exact,
-            out,
-        )
+        out = true.copy()
+        read_out(true, self._before, self._slots, self._device, self._noise.at(step), out)
         if self._faults:
             self._spoil(out, step * self._scan_s)
         self._out = out
         missing = self._gaps.at(step)
-        return np.where(missing, np.nan, out) if missing is not None else out.copy()
+        return out.copy() if missing is None else np.where(missing, np.nan, out)
 
     def set_fault(self, tag: int, mode: Mode, active: Sequence[tuple[float, float]]) -> None:
         """Faults of one mode that a tag has from now on, (start_s, size) each; none mends it.
@@ -154,8 +146,8 @@ class Instruments:
             return
         self._drift_step = step
         drift = np.clip(self._drift.at(step), -DRIFT_LIMIT, DRIFT_LIMIT)
-        self._gain = self._device_gain + self._drifts[0] * drift
-        self._offset = self._device_offset + self._drifts[1] * drift
+        self._device[Row.GAIN] = self._device_gain + self._drifts[0] * drift
+        self._device[Row.OFFSET] = self._device_offset + self._drifts[1] * drift
 
     def _spoil(self, out: Floats, t_s: float) -> None:
         """Readings of faulty instruments, in place."""

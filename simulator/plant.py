@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.budgets import link_budgets
 from simulator.clock import Order, periodic, run_through
-from simulator.control.orders import order_tag
+from simulator.control.orders import Orders, order_tag
 from simulator.faults import Faults, Targets
 from simulator.grid.case import load_case
 from simulator.grid.grid import Grid
@@ -27,12 +27,14 @@ from simulator.nature.nature import Nature
 from simulator.outcomes import Outcomes
 from simulator.pump_stations import PumpStations
 from simulator.relay_accuracy import RELAY_NOTE, fit_relays
+from simulator.sampling import Sampling
 from simulator.settings import PlantSettings
 from simulator.station_clocks import sample_age_s
 from simulator.station_names import substation
 from simulator.stations import CONCENTRATOR, accuracies, build_plant_model
 from simulator.switching import SWITCHING, Switching
 from simulator.true_values import TrueValues
+from simulator.unit_orders import UnitOrders
 from simulator.water.constituents import quality_plan
 from simulator.water.plc_graph import WATER_REPORT_S
 from simulator.water.storage import TANK_NOTE
@@ -60,7 +62,7 @@ class Report(NamedTuple):
     """One exchange as seen at its end: vectors in plant-model order and the events since the last one.
 
     link_sent, link_values: over links other than STATION>SCADA, before and after any tap. sent: what stations
-    send to SCADA, before any tap on that way.
+    send to SCADA, before any tap on that way. Vectors are to be read, not written to.
     """
 
     true: Floats
@@ -132,16 +134,12 @@ class Plant:
         tag_names = tuple(tag.name for tag in tags)
         self.faults = Faults(self._nature.faults(tag_names), case, self.water, tag_names)
         self._switching = Switching(case, self.grid, self.faults, self.coupling.coolings)
-        self._fast = np.array([tag.name not in control.graph.tags for tag in tags])
-        self._slow_slots = np.flatnonzero(~self._fast)
+        self._unit_orders = UnitOrders(self.model, self.links, self._unit_position)
         self._command_row = {(entry.link, entry.tag): i for i, entry in enumerate(self.model.link_tags)}
         self._link_sent = np.full(len(self.model.link_tags), np.nan)
         self._link_values = np.full(len(self.model.link_tags), np.nan)
-        self._measured = np.full(len(tags), np.nan)
-        self._received = np.full(len(tags), np.nan)
-        self._sent = self._measured
-        self._true = np.full(len(tags), np.nan)
-        self._truth = TrueValues(self.model, case, self.grid, self._nature, water_signals)
+        truth = TrueValues(self.model, case, self.grid, self._nature, water_signals)
+        self.sampling = Sampling(self.model, truth, self._instruments, self.links, control.graph.tags)
         self._events: list[PlantEvent] = []
         self._note(self._first_events)
         self._water_due = False
@@ -157,7 +155,7 @@ class Plant:
 
     # The seam
 
-    def advance(self, inputs: Sequence[Command | Tap], until_s: float) -> Report:
+    def advance(self, inputs: Sequence[Command | Orders | Tap], until_s: float) -> Report:
         """Take commands and taps, run every process up to and including ``until_s``, and report.
 
         until_s: a multiple of the exchange time, not before the last one; 0 gives the first report.
@@ -168,18 +166,21 @@ class Plant:
             else:
                 self._take_command(message)
         run_through(self._env, until_s)
-        events, self._events = sorted(self._events, key=lambda event: event.t_s), []
+        events, self._events = self._events, []
+        if len(events) > 1:
+            events.sort(key=lambda event: event.t_s)
         water_due, self._water_due = self._water_due, False
+        sampled = self.sampling
         return Report(
-            self._true.copy(),
-            self._measured.copy(),
-            self._received.copy(),
+            sampled.true,
+            sampled.measured,
+            sampled.received,
             self._link_values.copy(),
             self.grid.branch_loading_pu.copy(),
             self._link_sent.copy(),
             water_due,
             events,
-            self._sent.copy(),
+            sampled.sent,
         )
 
     def close(self) -> None:
@@ -193,19 +194,20 @@ class Plant:
                 PlantEvent(self._env.now, "tap_refused", tap.link, refusal.reason, 0.0, "tags")
             )
 
-    def _take_command(self, command: Command) -> None:
+    def _take_command(self, command: Command | Orders) -> None:
         now = self._env.now
-        power = np.full(len(self._case.unit_name), np.nan)
+        if len(command.power_mw):
+            power_mw = np.asarray(command.power_mw, dtype=np.float64)
+            self.grid.set_setpoints(
+                self._unit_orders.deliver(power_mw, now, self._link_sent, self._link_values)
+            )
         for setpoint in command.setpoints:
             tag = order_tag(setpoint)
             value = self.links.apply_command(setpoint.link, tag, setpoint.value, now)
             row = self._command_row.get((setpoint.link, tag))
             if row is not None:
                 self._link_sent[row], self._link_values[row] = setpoint.value, value
-            if setpoint.quantity == "power_mw":
-                if setpoint.element in self._unit_position:
-                    power[self._unit_position[setpoint.element]] = value
-            elif setpoint.quantity in SWITCHING:
+            if setpoint.quantity in SWITCHING:
                 refusal = self._switching.carry_out(setpoint, value)
                 if refusal:
                     unit = setpoint.quantity
@@ -214,7 +216,6 @@ class Plant:
                     )
             else:
                 self._pumps.command(setpoint.element, setpoint.quantity, value)
-        self.grid.set_setpoints(power)
 
     # Processes
 
@@ -226,7 +227,7 @@ class Plant:
         derated_mw = self.coupling.after_grid(self._env.now)
         # A unit that tripped for want of cooling did so at this instant.
         self._note([*self.coupling.take_events(), *self.grid.advance(self._env.now)])
-        self.outcomes.add_scan(float(self.grid.load_shed_mw.sum()), derated_mw, self.settings.scan_s)
+        self.outcomes.add_scan(self.grid.shed_mw, derated_mw, self.settings.scan_s)
         self.outcomes.min_frequency_hz = self.grid.lowest_frequency_hz
 
     def _step_water(self, step: int) -> None:
@@ -240,44 +241,23 @@ class Plant:
 
     def _report_water(self, count: int) -> None:
         """Sample the water instruments and let the pump controllers act on what they receive."""
-        self._water_due |= self._env.now % WATER_REPORT_S == 0.0
-        step = round(self._env.now / self.settings.scan_s)
-        self._truth.sample_water()
-        true = self._truth.read()
-        slow = self._slow_slots
-        self._true[slow] = true[slow]
-        self._measured[slow] = self._instruments.measure(true, step)[slow]
-        self._blind()
-        self._pumps.control(
-            self._env.now, self._measured, self._link_sent, self._link_values, self.coupling.works
-        )
+        now, sampling = self._env.now, self.sampling
+        self._water_due |= now % WATER_REPORT_S == 0.0
+        sampling.sample_water(round(now / self.settings.scan_s), self.coupling.blind_tags)
+        self._pumps.control(now, sampling.measured, self._link_sent, self._link_values, self.coupling.works)
 
     def _report(self, scan: int) -> None:
-        """Sample the grid's instruments; taps act on the way to SCADA."""
-        now = self._env.now
-        true = self._truth.read()
-        measured = self._instruments.measure(true, scan)
-        # Stations of the water side report less often: between two reports their last values stand.
-        true[self._slow_slots] = self._true[self._slow_slots]
-        measured[self._slow_slots] = self._measured[self._slow_slots]
-        self._true, self._measured = true, measured
-        self._blind()
-        self._sent = self._pumps.reported(self._measured, self._link_values)
-        received = self.links.apply(now, self._sent, None if self._water_due else self._fast).copy()
-        if not self._water_due:
-            received[self._slow_slots] = self._received[self._slow_slots]
-        self._received = received
+        """Sample the grid's instruments and send everything to SCADA."""
+        sampling = self.sampling
+        sampling.sample(scan, self.coupling.blind_tags)
+        sent = self._pumps.reported(sampling.measured, self._link_values)
+        sampling.send(self._env.now, sent, self._water_due)
         for change in self.links.take_transitions():
             self._events.append(
                 PlantEvent(change.t_s, change.kind, change.link, change.operation, float(change.tags), "tags")
             )
 
     # Inner parts
-
-    def _blind(self) -> None:
-        """A station without control power measures nothing."""
-        if self.coupling.blind_tags is not None:
-            self._measured[self.coupling.blind_tags] = np.nan
 
     def _start_grid(self, protection: ProtectionSettings) -> Grid:
         """Grid at t = 0: the operator's schedule, demand of nature's first step.

@@ -2,7 +2,7 @@
 
 msgspec checks types and names when decoding. What it does not check stands here: the schema version,
 and that numbers are finite. NaN means "missing" and is allowed in the values of telemetry and intercept
-messages and inside the vectors of truth only; infinity is allowed nowhere.
+messages, in a command's power_mw and inside the vectors of truth only; infinity is allowed nowhere.
 """
 
 from __future__ import annotations
@@ -78,15 +78,18 @@ def _check(message: AnyMessage) -> None:
     if not isfinite(message.t_s):
         raise Malformed(f"t_s = {message.t_s}: allowed is a finite number of seconds")
     if type(message) is Telemetry or type(message) is Intercept:
-        values = message.values
-        if inf in values or -inf in values:
-            raise Malformed("values: infinity is not allowed; allowed: finite numbers and NaN for missing")
+        _check_values("values", message.values)
     elif type(message) is Truth:
         _check_vectors(message)
     elif floats_of := _FLOATS_OF.get(type(message)):
         for field, value in floats_of(message):
             if value is not None and not isfinite(value):
                 raise Malformed(f"{field} = {value}: allowed is a finite number")
+
+
+def _check_values(field: str, values: list[float]) -> None:
+    if inf in values or -inf in values:
+        raise Malformed(f"{field}: infinity is not allowed; allowed: finite numbers and NaN for missing")
 
 
 def _check_vectors(message: Truth) -> None:
@@ -109,7 +112,7 @@ def _tap(message: Tap) -> Iterable[tuple[str, float | None]]:
 
 
 def _command(message: Command) -> Iterable[tuple[str, float | None]]:
-    # Text is made for the bad ones only: there are tens of set-points in every exchange.
+    _check_values("power_mw", message.power_mw)
     return [(f"setpoint of {s.element}", s.value) for s in message.setpoints if not isfinite(s.value)]
 
 

@@ -100,6 +100,15 @@ class LinkTable:
             if place.channel is self._main:
                 self._down_slots[list(place.slots.values())] = True
 
+    @property
+    def down(self) -> frozenset[str]:
+        """Links over which nothing arrives now."""
+        return self._down
+
+    def tappable(self, link: str) -> bool:
+        """Whether some budget reaches a tag of the link."""
+        return link in self._places and self._places[link].channel.reachable
+
     def accept(self, tap: Tap) -> Refusal | None:
         """Take a tap, or say why not. It acts from its start, or from the next value where that is past."""
         found = self._covering(tap)

@@ -121,24 +121,27 @@ class Directive(Message, frozen=True, tag="directive", kw_only=True):
 
 
 class Setpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One element of a command.
+    """One element of a command, other than the power of a unit.
 
-    quantity: "power_mw" (unit), "pump_on" (0/1, central order), "pump_auto" (give the pump back to its PLC),
+    quantity: "pump_on" (0/1, central order), "pump_auto" (give the pump back to its PLC),
     "level_m" (level the PLC shall use instead of the received one until the next), "branch_closed" (0/1),
     "unit_on" (1: start and synchronise), "feeders_closed" (how many of a load bus's feeders shall be closed).
     """
 
     link: str
     element: str
-    quantity: Literal[
-        "power_mw", "pump_on", "pump_auto", "level_m", "branch_closed", "unit_on", "feeders_closed"
-    ]
+    quantity: Literal["pump_on", "pump_auto", "level_m", "branch_closed", "unit_on", "feeders_closed"]
     value: float
 
 
 class Command(Message, frozen=True, tag="command", kw_only=True):
-    """What the control centre orders in one exchange."""
+    """What the control centre orders in one exchange.
 
+    power_mw: set-points of all units in the plant model's order, NaN for a unit without an order; empty where
+    no unit gets one. setpoints: everything else.
+    """
+
+    power_mw: list[float]
     setpoints: list[Setpoint]
 
 

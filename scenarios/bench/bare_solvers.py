@@ -19,8 +19,6 @@ from simulator.grid.solver import MAX_ITERATIONS, TOLERANCE_PU
 
 Floats = NDArray[np.float64]
 
-DAY_S = 86_400
-
 
 class GridStep(NamedTuple):
     """Inputs of one power flow: demand (d,) and unit powers (g,)."""
@@ -48,28 +46,31 @@ def bare_power_flow_s(case: GridCase, participation: Floats, steps: Sequence[Gri
     return time.process_time() - started
 
 
-def bare_epanet_s(path: Path, step_s: int, duration_s: int = DAY_S) -> float:
-    """CPU seconds of EPANET alone with its own controls, heads, demands and flows read in bulk each step."""
+def bare_epanet_s(path: Path, step_s: int, factors: Sequence[float]) -> float:
+    """CPU seconds of EPANET alone with its own controls and pressure-driven demand, a step for each demand
+    factor; heads, demands and flows are read in bulk each step."""
     from epanet import toolkit as en
 
+    from simulator.water.engine import depend_on_pressure
     from simulator.water.project import close_project, open_project
 
     project = open_project(path)
     try:
+        depend_on_pressure(project)
         en.setstatusreport(project, en.NO_REPORT)
-        en.settimeparam(project, en.DURATION, duration_s)
+        en.settimeparam(project, en.DURATION, (len(factors) + 1) * step_s)
         en.settimeparam(project, en.HYDSTEP, step_s)
         buffer = en.doubleArray(max(en.getcount(project, en.NODECOUNT), en.getcount(project, en.LINKCOUNT)))
         en.initH(project, en.INITFLOW)
         started = time.process_time()
-        left = 1
-        while left > 0:
+        for factor in factors:
+            en.setoption(project, en.DEMANDMULT, factor)
             with warnings.catch_warnings(action="ignore"):
                 en.runH(project)
             en.getnodevalues(project, en.HEAD, buffer)
             en.getnodevalues(project, en.DEMAND, buffer)
             en.getlinkvalues(project, en.FLOW, buffer)
-            left = en.nextH(project)
+            en.nextH(project)
         return time.process_time() - started
     finally:
         close_project(project)

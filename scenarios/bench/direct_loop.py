@@ -1,43 +1,40 @@
-"""Plant, estimator and control centre in one loop without a bus: messages stay objects, not encoded."""
+"""Plant, estimator and control centre in one loop without messages: vectors pass from one to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from simulator.control.estimator_role import EstimatorRole
-from simulator.control.role import ControlRole
-from simulator.plant_role import PlantRole
+from simulator.control.centre import ControlCentre
+from simulator.control.estimation import Estimation
+from simulator.control.orders import Orders
+from simulator.plant import Plant
 from simulator.settings import PlantSettings
-from streams import topics
-from streams.messages import AnyMessage
 
 
 class DirectLoop:
-    """Exchanges in the order of lockstep."""
+    """Exchanges in the order of lockstep: what the centre orders reaches the plant in the next one."""
 
     def __init__(self, settings: PlantSettings) -> None:
-        self.plant_role = PlantRole(settings)
-        self._control = ControlRole(settings.control)
-        self._estimator = EstimatorRole(settings.control.estimator_period_s)
+        self.plant = Plant(settings)
+        model = self.plant.model
+        self._centre = ControlCentre(model, settings.control)
+        self._estimation = Estimation(model, settings.control.estimator_period_s)
         self._exchange_s = settings.exchange_s
-        self._commands: Sequence[AnyMessage] = ()
+        self._orders: Sequence[Orders] = ()
         self._k = 0
 
     def run(self, exchanges: int, after: Callable[[], None] | None = None) -> None:
         """That many exchanges more; ``after`` is called at the end of each."""
         for k in range(self._k, self._k + exchanges):
             t_s = k * self._exchange_s
-            inbox: dict[str, list[AnyMessage]] = {topics.MODEL: [], topics.TELEMETRY: [], topics.TRUTH: []}
-            for out in self.plant_role.step(k, t_s, {topics.COMMANDS: self._commands}):
-                inbox.setdefault(out.topic, []).append(out.message)
-            self._estimator.step(k, t_s, inbox)
-            self._commands = [out.message for out in self._control.step(k, t_s, inbox)]
+            report = self.plant.advance(self._orders, t_s)
+            if self._estimation.due(k):
+                self._estimation.estimate(report.received)
+            self._orders = [self._centre.decide(t_s, report.received, report.water_reported)]
             if after is not None:
                 after()
         self._k += exchanges
 
     def close(self) -> None:
         """Free the solvers."""
-        self.plant_role.close()
-        self._estimator.close()
-        self._control.close()
+        self.plant.close()

@@ -10,7 +10,8 @@ from scenarios.detection import Detection
 from scenarios.prepare import choose_arms, parse_arm, prepare
 from scenarios.report.build import build_report
 from scenarios.run import open_bus, run_scenario
-from scenarios.scenario import MAX_SEED, Scenario, load_scenario
+from scenarios.scenario import Scenario, load_scenario
+from scenarios.scenario_sections import MAX_SEED
 from scenarios.summary import Summary
 from streams.errors import BadInput
 

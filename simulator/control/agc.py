@@ -85,12 +85,13 @@ class Agc:
             self.integral_mw = min(max(self.integral_mw, -self._limit_mw), self._limit_mw)
         regulation = self.integral_mw + PROPORTIONAL_GAIN * error_mw
         last, step = (base_mw, self._free) if last_mw is None else (last_mw, self._ramp * step_s)
-        power, missing = participate(
-            base_mw, self._p_min, high, self._reach, self._by_headroom, regulation, last, step
+        power = np.empty(len(base_mw))
+        missing = participate(
+            base_mw, self._p_min, high, self._reach, self._by_headroom, regulation, last, step, power
         )
         if missing * error_mw > 0.0 and abs(missing) > UNFOLLOWED_MW:
             self.integral_mw = before_mw
-        return np.asarray(power)
+        return power
 
     def absorb(self, moved_mw: float) -> None:
         """Base points have moved by ``moved_mw`` in sum: as much of the regulation is taken over.

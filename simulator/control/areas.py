@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.control.agc import Agc
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import PERIOD_S
-from simulator.control.scan_kernels import finite_median
+from simulator.control.scan_kernels import received_median
 from simulator.settings import ControlSettings
 from streams.plant_model import PlantModel
 
@@ -101,17 +101,15 @@ class Areas:
     def correct(self, base_mw: Floats, capacity_mw: Floats, last_mw: Floats, step_s: float) -> Floats:
         """Set-points (u,) MW; last_mw: those before."""
         # A dead bus reads the lower end of the range.
-        frequency, low = self._received.values[self._frequency_slots], self._frequency_low
-        whole = len(self._zones) == 1
-        if whole:
-            return self._zones[0].agc.correct(
-                base_mw, finite_median(frequency, low), step_s, 0.0, capacity_mw
-            )
+        values, slots, low = self._received.values, self._frequency_slots, self._frequency_low
+        if len(self._zones) == 1:
+            hz = received_median(values, slots, low)
+            return self._zones[0].agc.correct(base_mw, hz, step_s, 0.0, capacity_mw)
         self._ramp_schedule(step_s)
         power = base_mw.copy()
         for zone in self._zones:
             u = zone.units
-            hz = finite_median(frequency[u], low[u])
+            hz = received_median(values, slots[u], low[u])
             power[u] = zone.agc.correct(base_mw[u], hz, step_s, self._error(zone), capacity_mw[u], last_mw[u])
         return power
 

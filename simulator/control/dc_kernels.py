@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from simulator.control.ldl_kernels import Pattern, substitute
+from simulator.control.ldl_kernels import substitute
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -16,11 +16,15 @@ Flags = NDArray[np.bool_]
 
 
 class LinearGrid(NamedTuple):
-    """Factors of the nodal matrix and the branches behind it. pattern, lower, pivot: of L D L'; place (n,):
-    position of each bus in the factors; start, end (l,): bus positions; susceptance (l,), 0 where open;
-    free (n,): False at the reference and outside the island."""
+    """Factors of the nodal matrix and the branches behind it.
 
-    pattern: Pattern
+    below, row, lower, pivot: pattern of L by columns, L and D of L D L'; place (n,): position of each bus in
+    the factors; start, end (l,): bus positions; susceptance (l,), 0 where open; free (n,): False at the
+    reference and outside the island.
+    """
+
+    below: Index
+    row: Index
     lower: Floats
     pivot: Floats
     place: Index
@@ -38,7 +42,7 @@ def branch_flows(grid: LinearGrid, injection: Floats) -> Floats:
     for i in range(len(free)):
         if free[i]:
             angle[place[i]] = injection[i]
-    substitute(grid.pattern, grid.lower, grid.pivot, angle)
+    substitute(grid.below, grid.row, grid.lower, grid.pivot, angle)
     flow = np.empty(len(start))
     for i in range(len(start)):
         flow[i] = susceptance[i] * (angle[place[start[i]]] - angle[place[end[i]]])
@@ -63,7 +67,7 @@ def relevant_pairs(
             angle[place[start[k]]] += 1.0
         if free[end[k]]:
             angle[place[end[k]]] -= 1.0
-        substitute(grid.pattern, grid.lower, grid.pivot, angle)
+        substitute(grid.below, grid.row, grid.lower, grid.pivot, angle)
         own = susceptance[k] * (angle[place[start[k]]] - angle[place[end[k]]])
         if own > 1.0 - tolerance:
             continue

@@ -65,7 +65,7 @@ class DcModel:
     """One topology of the island that holds bus position ``reference``.
 
     closed: (n_branch,) switch status. connected: (n_bus,), True for the buses of that island; injections at
-    other buses move nothing.
+    other buses move nothing. linear: the same for kernels.
     """
 
     def __init__(self, network: DcNetwork, closed: Flags, reference: int) -> None:
@@ -86,7 +86,7 @@ class DcModel:
         both = self._free[start] & self._free[end]
         np.subtract.at(values, self._solver.slots(start, end), np.where(both, self.susceptance, 0.0))
         self._solver.factorise()
-        self._linear = LinearGrid(*self._solver.parts, start, end, self.susceptance, self._free)
+        self.linear = LinearGrid(*self._solver.parts, start, end, self.susceptance, self._free)
 
     def with_status(self, closed: Flags) -> DcModel:
         """The same network and reference in another topology."""
@@ -98,7 +98,7 @@ class DcModel:
 
     def flows(self, injection_mw: Floats) -> Floats:
         """(n_branch,) MW; what the injections (n_bus,) lack or exceed is taken at the reference bus."""
-        return np.asarray(branch_flows(self._linear, injection_mw))
+        return np.asarray(branch_flows(self.linear, injection_mw))
 
     def ptdf_row(self, line: int) -> Floats:
         """(n_bus,) MW on a line per MW injected at each bus and taken at the reference bus."""
@@ -153,7 +153,7 @@ class DcModel:
         so a pair with |LODF_lk| limit_k <= emergency_l - limit_l needs no watching: nothing is lost.
         """
         pairs = relevant_pairs(
-            self._linear,
+            self.linear,
             limit_mw,
             emergency_mw - limit_mw,
             BRIDGE_TOLERANCE,

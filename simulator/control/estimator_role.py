@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from simulator.control.estimator import Estimate, Estimator
-from simulator.control.received import ReceivedState
+from simulator.control.estimation import Estimation
+from simulator.control.estimator import Estimate
+from simulator.control.telemetry_vector import TelemetryVector
 from streams import topics
 from streams.messages import AnyMessage, PlantModelMessage, Verdict
 from streams.plant_model import PlantModel
@@ -27,7 +26,7 @@ class EstimatorRole:
     """One verdict for the whole grid every ``period_s``; alarm where the chi-square test fails.
 
     score: objective over its limit, less 1. Its method is "wls", or begins with "none" where nothing could be
-    tested. last: the estimate behind the last verdict, None before the first.
+    tested. estimation: what estimates, once the plant model is known.
     """
 
     name = "estimator"
@@ -37,35 +36,19 @@ class EstimatorRole:
     def __init__(self, period_s: float = PERIOD_S) -> None:
         self._period_s = period_s
         self._sequence = Sequencer()
-        self._estimator: Estimator | None = None
-        self.last: Estimate | None = None
+        self._telemetry: TelemetryVector | None = None
 
     def step(self, k: int, t_s: float, inbox: Mapping[str, Sequence[AnyMessage]]) -> list[Outgoing]:
         """Estimate where it is due."""
         for message in inbox.get(topics.MODEL, ()):
             if isinstance(message, PlantModelMessage):
-                self._start(PlantModel.decode(message.document))
-        if self._estimator is None or k % self._every:
+                model = PlantModel.decode(message.document)
+                self._telemetry = TelemetryVector(model)
+                self.estimation = Estimation(model, self._period_s)
+        if self._telemetry is None or not self.estimation.due(k):
             return []
-        return [self._verdict(k, t_s, self._estimate(inbox.get(topics.TELEMETRY, ())))]
-
-    def _start(self, model: PlantModel) -> None:
-        self._every = max(round(self._period_s / model.exchange_s), 1)
-        self._received = ReceivedState(model)
-        self._status_slots = self._received.slots(b.status_tag for b in model.branches)
-        self._closed = np.ones(len(model.branches), dtype=np.bool_)
-        self._estimator = Estimator(model)
-
-    def _estimate(self, telemetry: Sequence[AnyMessage]) -> Estimate:
-        """From this report alone: an old value would contradict the new ones. Only a switch whose status is
-        missing counts as it was."""
-        assert self._estimator is not None
-        self._received.values[:] = np.nan
-        self._received.update(telemetry)
-        status = self._received.values[self._status_slots]
-        self._closed = np.where(np.isnan(status), self._closed, status > 0.5)
-        self.last = self._estimator.estimate(self._received.values[:-1], self._closed)
-        return self.last
+        heard = self._telemetry.assemble(inbox.get(topics.TELEMETRY, ()))
+        return [self._verdict(k, t_s, self.estimation.estimate(heard.values))]
 
     def _verdict(self, k: int, t_s: float, estimate: Estimate) -> Outgoing:
         score = estimate.score if math.isfinite(estimate.score) else HIGHEST_SCORE

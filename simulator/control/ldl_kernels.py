@@ -92,18 +92,18 @@ def factorise(
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def substitute(pattern: Pattern, lower: Floats, pivot: Floats, x: Floats) -> None:
-    """Solve in place: L D L^T x = x."""
+def substitute(below: Index, place: Index, lower: Floats, pivot: Floats, x: Floats) -> None:
+    """Solve in place: L D L^T x = x. below, place: see ``Pattern``."""
     n = len(pivot)
     for j in range(n):
         xj = x[j]
         if xj != 0.0:
-            for p in range(pattern.below[j], pattern.below[j + 1]):
-                x[pattern.place[p]] -= lower[p] * xj
+            for p in range(below[j], below[j + 1]):
+                x[place[p]] -= lower[p] * xj
     for j in range(n - 1, -1, -1):
         xj = x[j] / pivot[j]
-        for p in range(pattern.below[j], pattern.below[j + 1]):
-            xj -= lower[p] * x[pattern.place[p]]
+        for p in range(below[j], below[j + 1]):
+            xj -= lower[p] * x[place[p]]
         x[j] = xj
 
 

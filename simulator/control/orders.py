@@ -1,14 +1,26 @@
-"""Names of switching orders on a station's command link: "5-11/branch_closed", "G10/unit_on", ..."""
+"""What the control centre orders, and names of switching orders on a station's command link:
+"5-11/branch_closed", "G10/unit_on", ..."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.grid.feeders import BLOCKS
 from streams.messages import Setpoint
 from streams.plant_model import Branch, Bus, LinkTag, Unit
 
 _SPANS = {"branch_closed": 1.0, "unit_on": 1.0, "feeders_closed": float(BLOCKS)}
+
+
+class Orders(NamedTuple):
+    """Of one exchange. power_mw (u,): set-points of the plant model's units; setpoints: everything else."""
+
+    power_mw: NDArray[np.float64]
+    setpoints: list[Setpoint]
 
 
 def order_tag(setpoint: Setpoint) -> str:

@@ -13,6 +13,8 @@ governors and AGC.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,14 +22,13 @@ from simulator.control.dc_model import DcModel, DcNetwork, bus_index
 from simulator.control.dispatch import Dispatch, DispatchCase, DispatchResult, spread_losses
 from simulator.control.received import ReceivedState
 from simulator.control.reserve_rows import REACH_MIN, Reserve
-from simulator.control.scan_kernels import inject, same_status, track_offset
+from simulator.control.tracking_kernels import Meters, Topology, inject, track
 from streams.plant_model import PlantModel
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 PERIOD_S = 300.0
-OFFSET_GAIN = 0.05
 BAD_DATA_SHARE_OF_RATING = 0.06
 CONSERVATIVE_SHARE = 0.9
 HISTORY_SCANS = 90
@@ -52,15 +53,16 @@ class Redispatch:
         self.rating_mva = np.array([b.rating_mva for b in model.branches])
         self._load_slots = received.slots(b.load_tag for b in model.buses)
         self._flow_slots = received.slots(b.flow_tag for b in model.branches)
-        self._status_slots = received.slots(b.status_tag for b in model.branches)
         self._available_slots = received.slots(u.available_tag for u in model.units)
         self._power_slots = received.slots(u.power_tag for u in model.units)
         self.emergency_factor = model.emergency_factor
         protected = {tag.name for tag in model.tags if tag.protected}
         self._protected = np.array([b.flow_tag in protected for b in model.branches])
         self._metered = np.array([bool(b.flow_tag) for b in model.branches])
-        self._gate = BAD_DATA_SHARE_OF_RATING * self.rating_mva
-        self._usable = self._metered.copy()
+        self._status_slots = received.slots(b.status_tag for b in model.branches)
+        gate = BAD_DATA_SHARE_OF_RATING * self.rating_mva
+        slots = (self._load_slots, self._power_slots, self._flow_slots, self._status_slots)
+        self._meters = tuple(Meters(*slots, self._unit_bus, gate))
         self._offset = np.zeros(len(model.branches))
         self._reserve_share = reserve_share
         self._reach = np.array([u.ramp_mw_per_min for u in model.units]) * REACH_MIN
@@ -68,39 +70,35 @@ class Redispatch:
         self.closed = np.ones(len(model.branches), dtype=np.bool_)
         self.island = np.zeros(len(model.buses), dtype=np.int64)
         self._dc: DcModel | None = None
+        self._topology: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
         self._programmes: dict[bool, Dispatch] = {}
-        self._history: list[Floats] = []
+        self._history = np.zeros((HISTORY_SCANS, len(model.buses)))  # a ring of the last loads
+        self._scans = 0
         self._trusted: Floats | None = None
         self.safe = False
 
     def observe(self) -> bool:
         """Once per scan: topology, bad-data test, flow correction, history of loads. True where the believed
         topology has changed."""
-        changed = self._dc is None or not same_status(self._received.values, self._status_slots, self.closed)
+        changed = not self._track()
         if changed:
             self._take_topology(self._received.take(self._status_slots, missing=1.0) > 0.5)
-        loads = self._loads()
-        expected = self.dc.flows(self._injections(loads))
-        if not self._history:
-            self._offset = np.where(self._usable, self._received_flows() - expected, 0.0)
-        track_offset(
-            self._received.values,
-            self._flow_slots,
-            expected,
-            self._usable,
-            self._gate,
-            OFFSET_GAIN,
-            self._offset,
-        )
-        self._history.append(loads)
-        del self._history[:-HISTORY_SCANS]
+            self._track()
+        self._scans += 1
         return changed
+
+    def _track(self) -> bool:
+        """False, and nothing done, where the believed topology is not the received one."""
+        if self._topology is None:
+            return False
+        loads, first = self._history[self._scans % HISTORY_SCANS], self._scans == 0
+        agrees = track(self._received.values, self._meters, *self._topology, first, loads, self._offset)
+        return bool(agrees)
 
     def _take_topology(self, closed: Flags) -> None:
         """closed (n_branch,); ``island`` becomes the label of every bus's part."""
         self.closed = closed
         self.island = self._network.parts(closed)
-        self._usable = self._metered & closed
         here = self.island[self._unit_bus]
         power = np.bincount(here, weights=self._received.take(self._power_slots), minlength=len(self.island))
         # The reference bus's own island wins a tie, as in a grid of which nothing was heard yet.
@@ -110,12 +108,15 @@ class Redispatch:
         if units.size and here[units[0]] != self.island[reference]:
             reference = int(self._unit_bus[units[np.argmax(self._p_max[units])]])
         self._dc = DcModel(self._network, closed, reference)
+        topology = Topology(closed, self._metered & closed, self._dc.connected)
+        self._topology = tuple(topology), tuple(self._dc.linear)
         self._programmes = {}
 
     def enter_safe_mode(self) -> None:
         """Trust the loads of HISTORY_SCANS ago and the protected flows from now on."""
         self.safe = True
-        self._trusted = self._history[0] if self._history else None
+        oldest = max(self._scans - HISTORY_SCANS, 0)
+        self._trusted = self._history[oldest % HISTORY_SCANS].copy() if self._scans else None
 
     def leave_safe_mode(self) -> None:
         """Trust everything received again."""

@@ -18,7 +18,7 @@ from simulator.control.received import ReceivedState
 from simulator.control.reclosing import Sight, may_close
 from simulator.control.redispatch import Redispatch
 from simulator.control.restart_times import hot_start_s
-from simulator.control.scan_kernels import finite_median
+from simulator.control.scan_kernels import any_below, finite_median
 from simulator.settings import ControlSettings
 from streams.messages import Setpoint
 from streams.plant_model import PlantModel
@@ -71,23 +71,36 @@ class Restoration:
         self._picked_up_s = np.full(len(model.buses), np.nan)
         self._setbacks = np.zeros(len(model.buses), dtype=np.int64)
         self._switching_due = self._pick_up_due = 0.0
+        self._waiting = self._branches_out = False
+        self._closed: Flags | None = None  # of which ``_branches_out`` tells
 
     def decide(self, t_s: float) -> list[Setpoint]:
         """Orders of one exchange, none as long as all is in service; ``Redispatch.observe`` comes first."""
-        feeders = self._received.values[self._feeder_slots]
         if self._wanted is None:
-            self._wanted, self._feeders = self._redispatch.closed.copy(), feeders.copy()
-        closed, on = self._redispatch.closed, self._believed.on
+            self._wanted = self._redispatch.closed.copy()
+            self._feeders = self._received.values[self._feeder_slots]
+        if self._all_in_service(self._wanted):
+            if self._waiting:
+                self._branch_due[:] = self._unit_due[:] = self._shed_due[:] = self._picked_up_s[:] = np.nan
+                self._waiting = False
+            return []
+        self._waiting = True
+        feeders = self._received.values[self._feeder_slots]
         # NaN compares as "not below": no instrument or nothing heard.
         shed = feeders < self._feeders
-        out = self._wanted & ~closed
-        if not out.any() and on.all() and not shed.any() and not self._believed.unproven.any():
-            self._branch_due[:] = self._unit_due[:] = self._shed_due[:] = np.nan
-            self._picked_up_s[:] = np.nan
-            return []
-        self._note(t_s, out, ~on, shed)
+        self._note(t_s, self._wanted & ~self._redispatch.closed, ~self._believed.on, shed)
         self._note_setbacks(t_s, feeders)
         return self._act(t_s, feeders)
+
+    def _all_in_service(self, wanted: Flags) -> bool:
+        if not self._believed.all_proven:
+            return False
+        if self._closed is not self._redispatch.closed:
+            self._closed = self._redispatch.closed
+            self._branches_out = bool((wanted & ~self._closed).any())
+        return not self._branches_out and not any_below(
+            self._received.values, self._feeder_slots, self._feeders
+        )
 
     def _note(self, t_s: float, out: Flags, off: Flags, shed: Flags) -> None:
         """Start and stop the waiting times of all that is seen out of service."""

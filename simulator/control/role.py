@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from simulator.control.areas import Areas
-from simulator.control.believed_units import BelievedUnits
-from simulator.control.dispatch import DispatchResult
-from simulator.control.received import ReceivedState
-from simulator.control.redispatch import PERIOD_S, Redispatch
-from simulator.control.restoration import Restoration
-from simulator.control.water_scada import WaterScada
+from simulator.control.centre import ControlCentre
+from simulator.control.telemetry_vector import TelemetryVector
 from simulator.settings import ControlSettings
 from streams import topics
-from streams.messages import AnyMessage, Command, Directive, PlantModelMessage, Setpoint
+from streams.messages import AnyMessage, Command, PlantModelMessage
 from streams.plant_model import PlantModel
 from streams.role import Outgoing
 from streams.sequence import Sequencer
-
-Floats = NDArray[np.float64]
-
-_LOG = logging.getLogger(__name__)
-WORTH_LOGGING_MW = 1.0
 
 
 class ControlRole:
@@ -40,135 +26,26 @@ class ControlRole:
         self._settings = settings or ControlSettings()
         self._sequence = Sequencer()
         self._centre: ControlCentre | None = None
+        self._tank_stations: set[str] = set()
 
     def step(self, k: int, t_s: float, inbox: Mapping[str, Sequence[AnyMessage]]) -> list[Outgoing]:
         """One exchange; nothing is commanded before the plant model is known."""
         for message in inbox.get(topics.MODEL, ()):
             if isinstance(message, PlantModelMessage):
-                self._centre = ControlCentre(PlantModel.decode(message.document), self._settings)
+                model = PlantModel.decode(message.document)
+                self._telemetry = TelemetryVector(model)
+                self._tank_stations = {tank.station for tank in model.tanks}
+                self._centre = ControlCentre(model, self._settings)
         if self._centre is None:
             return []
-        setpoints = self._centre.decide(
-            t_s, inbox.get(topics.TELEMETRY, ()), inbox.get(topics.DIRECTIVES, ())
-        )
-        if not setpoints:
-            return []
+        received, stations = self._telemetry.assemble(inbox.get(topics.TELEMETRY, ()))
+        water_reported = not self._tank_stations.isdisjoint(stations)
+        orders = self._centre.decide(t_s, received, water_reported, inbox.get(topics.DIRECTIVES, ()))
         number = self._sequence.next(topics.COMMANDS, self.name)
-        command = Command(producer=self.name, seq=number, k=k, t_s=t_s, setpoints=setpoints)
+        command = Command(
+            self.name, number, k, t_s, power_mw=orders.power_mw.tolist(), setpoints=orders.setpoints
+        )
         return [Outgoing(topics.COMMANDS, self.name, command)]
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class ControlCentre:
-    """Decisions of one exchange; knows the operator's model and what was received, nothing else."""
-
-    def __init__(self, model: PlantModel, settings: ControlSettings | None = None) -> None:
-        settings = settings or ControlSettings()
-        self._model = model
-        self._received = ReceivedState(model)
-        self._power_slots = self._received.slots(u.power_tag for u in model.units)
-        self._redispatch = Redispatch(model, self._received, settings.reserve_share)
-        self._areas = Areas(model, self._received, settings)
-        self._believed = BelievedUnits(np.array([u.p_max_mw for u in model.units]))
-        self._restoration = (
-            Restoration(model, self._received, self._redispatch, self._believed, settings)
-            if settings.restoration
-            else None
-        )
-        self._water = WaterScada(model, self._received)
-        self._base = np.array([u.scheduled_mw for u in model.units])
-        self._target = self._base.copy()
-        self._ordered: Floats = self._base.copy()
-        self._ramp_per_s = np.array([u.ramp_mw_per_min for u in model.units]) / 60.0
-        self._units = [(unit.command_link, unit.name) for unit in model.units]
-        self._next_redispatch = 1
-        self._water_stations = {t.station for t in model.tanks}
-        self._water_heard_s: float | None = None
-
-    def decide(
-        self, t_s: float, telemetry: Iterable[AnyMessage], directives: Iterable[AnyMessage]
-    ) -> list[Setpoint]:
-        """All set-points of one exchange."""
-        heard = self._received.update(telemetry)
-        if self._redispatch.observe():
-            self._areas.regroup(self._redispatch.island, self._redispatch.closed)
-        changed = self._obey(directives)
-        changed |= self._follow_units()
-        if changed or t_s >= self._next_redispatch * PERIOD_S:
-            self._next_redispatch = int(t_s // PERIOD_S) + 1
-            self._solve(t_s)
-        setpoints = self._unit_setpoints()
-        if self._restoration is not None:
-            setpoints += self._restoration.decide(t_s)
-        if heard & self._water_stations:
-            if self._water_heard_s is not None:
-                self._water.observe(t_s - self._water_heard_s)
-            self._water_heard_s = t_s
-            setpoints += self._water.setpoints()
-        return setpoints
-
-    def _obey(self, directives: Iterable[AnyMessage]) -> bool:
-        """Enter and leave safe modes; True where the dispatch must be solved at once."""
-        changed = False
-        for directive in directives:
-            if not isinstance(directive, Directive):
-                continue
-            enter = directive.action == "enter"
-            if directive.mode == "protected_dispatch":
-                changed = True
-                if enter:
-                    self._redispatch.enter_safe_mode()
-                else:
-                    self._redispatch.leave_safe_mode()
-            elif directive.mode == "mass_balance_control":
-                self._water.safe = enter
-        return changed
-
-    def _follow_units(self) -> bool:
-        """Which units run, as received; one that is off has no base point, one that is back starts from what
-        it gives. True where that has changed."""
-        was_on = self._believed.on
-        power = self._received.values[self._power_slots]
-        if not self._believed.observe(power, self._ordered, self._model.exchange_s):
-            return False
-        on = self._believed.on
-        back = on & ~was_on
-        for points in (self._base, self._target):
-            points[~on] = 0.0
-            points[back] = np.nan_to_num(power[back])
-        return True
-
-    def _solve(self, t_s: float) -> None:
-        result = self._redispatch.solve(self._base, self._believed.capacity_mw)
-        new = result.power_mw
-        self._areas.schedule(self._redispatch.expected_flows(new))
-        self._target = new.copy()
-        _log_slacks(t_s, result)
-
-    def _unit_setpoints(self) -> list[Setpoint]:
-        step = self._ramp_per_s * self._model.exchange_s
-        moved = np.minimum(np.maximum(self._target - self._base, -step), step)
-        if moved.any():
-            self._base = self._base + moved
-            self._areas.absorb(moved)
-        self._ordered = self._areas.correct(
-            self._base, self._believed.capacity_mw, self._ordered, self._model.exchange_s
-        )
-        return [
-            Setpoint(link=link, element=name, quantity="power_mw", value=value)
-            for (link, name), value in zip(self._units, self._ordered.tolist(), strict=True)
-        ]
-
-
-def _log_slacks(t_s: float, result: DispatchResult) -> None:
-    """Soft limits must not hide what the dispatch could not do."""
-    found = (
-        ("believed overload", result.slack_mw),
-        ("shortage", result.shortage_mw),
-        ("reserve missing", result.reserve_short_mw),
-    )
-    for what, mw in found:
-        if abs(mw) > WORTH_LOGGING_MW:
-            _LOG.info("dispatch at %g s: %s %.1f MW", t_s, what, mw)

@@ -8,52 +8,26 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Slots = NDArray[np.intp]
-Flags = NDArray[np.bool_]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def same_status(values: Floats, slots: Slots, closed: Flags) -> bool:
-    """Whether every received status agrees with ``closed``; a missing one counts as closed."""
-    differing = 0
-    for i in range(len(slots)):
-        differing += (not values[slots[i]] <= 0.5) != closed[i]
-    return differing == 0
+def keep_known(fresh: Floats, values: Floats) -> None:
+    """Overwrite ``values`` with what is known of ``fresh``, which may be shorter."""
+    for i in range(len(fresh)):
+        if not np.isnan(fresh[i]):
+            values[i] = fresh[i]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def inject(load_mw: Floats, power_mw: Floats, unit_bus: Slots, connected: Flags) -> Floats:
-    """Injections (n_bus,) of the connected island: units less loads, which are scaled so that the sum is
-    0."""
-    total, demand = 0.0, 0.0
-    for i in range(len(unit_bus)):
-        if connected[unit_bus[i]]:
-            total += power_mw[i]
-    for i in range(len(load_mw)):
-        if connected[i]:
-            demand += load_mw[i]
-    scale = total / demand if demand > 0.0 else 1.0
-    injection = np.zeros(len(load_mw))
-    for i in range(len(load_mw)):
-        if connected[i]:
-            injection[i] = -load_mw[i] * scale
-    for i in range(len(unit_bus)):
-        if connected[unit_bus[i]]:
-            injection[unit_bus[i]] += power_mw[i]
-    return injection
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def track_offset(
-    values: Floats, slots: Slots, expected: Floats, usable: Flags, gate: Floats, gain: float, offset: Floats
-) -> None:
-    """Move ``offset`` towards received less expected flow, MW, where the two differ from it by less than
-    ``gate`` MW. A missing flow counts as 0."""
-    for i in range(len(slots)):
-        if usable[i]:
-            received = values[slots[i]]
-            residual = (0.0 if np.isnan(received) else received) - expected[i] - offset[i]
-            if abs(residual) < gate[i]:
-                offset[i] += gain * residual
+def approach(target_mw: Floats, reach_mw: Floats, base_mw: Floats, moved_mw: Floats) -> bool:
+    """Move the base points (u,) towards their targets by at most ``reach_mw`` each; fills ``moved_mw`` (u,)
+    and returns whether any moved."""
+    any_moved = False
+    for i in range(len(base_mw)):
+        moved_mw[i] = min(max(target_mw[i] - base_mw[i], -reach_mw[i]), reach_mw[i])
+        base_mw[i] += moved_mw[i]
+        any_moved = any_moved or moved_mw[i] != 0.0
+    return any_moved
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -66,9 +40,11 @@ def participate(
     regulation_mw: float,
     last_mw: Floats,
     step_mw: Floats,
-) -> tuple[Floats, float]:
-    """Set-points (u,): base points plus each unit's share of the regulation, at most ``step_mw`` from the
-    last ones and from ``low_mw`` to ``high_mw``; and what the units that run miss of it, MW."""
+    power: Floats,
+) -> float:
+    """Fill in the set-points ``power`` (u,): base points plus each unit's share of the regulation, at most
+    ``step_mw`` from the last ones and from ``low_mw`` to ``high_mw``. Returns what the units that run miss of
+    it, MW."""
     n = len(base_mw)
     weight, total = np.empty(n), 0.0
     for i in range(n):
@@ -78,7 +54,7 @@ def participate(
             room = min(max(room, 0.0), reach_mw[i])
         weight[i] = room
         total += room
-    power, missing = np.empty(n), 0.0
+    missing = 0.0
     for i in range(n):
         share = weight[i] / total if total > 0.0 else 0.0
         wanted = base_mw[i] + share * regulation_mw
@@ -88,7 +64,7 @@ def participate(
             missing += wanted - power[i]
     if total == 0.0:
         missing += regulation_mw
-    return power, missing
+    return missing
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -105,10 +81,15 @@ def finite_median(values: Floats, above: Floats) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def all_as_asked(power_mw: Floats, setpoint_mw: Floats, p_max_mw: Floats, share: float) -> bool:
-    """Whether no unit gives less than its set-point by more than ``share`` of its capacity; a missing value
-    counts as given."""
-    short = 0
-    for i in range(len(power_mw)):
-        short += setpoint_mw[i] - power_mw[i] > share * p_max_mw[i]
-    return short == 0
+def received_median(values: Floats, slots: Slots, above: Floats) -> float:
+    """``finite_median`` of the values at ``slots``."""
+    return float(finite_median(values[slots], above))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def any_below(values: Floats, slots: Slots, bound: Floats) -> bool:
+    """Whether a received value is below its bound; a missing one, or a missing bound, counts as not below."""
+    found = 0
+    for i in range(len(slots)):
+        found += values[slots[i]] < bound[i]
+    return found > 0

@@ -76,13 +76,14 @@ class SparseLdl:
     def solve(self, right: Floats) -> Floats:
         """x (n,) of matrix @ x = right."""
         x = right[self._order]
-        substitute(self._pattern, self._lower, self._pivot, x)
+        substitute(self._pattern.below, self._pattern.place, self._lower, self._pivot, x)
         return np.asarray(x[self._place])
 
     @property
-    def parts(self) -> tuple[Pattern, Floats, Floats, Index]:
-        """For kernels: pattern, L, pivots, and each unknown's place in the elimination order."""
-        return self._pattern, self._lower, self._pivot, self._place
+    def parts(self) -> tuple[Index, Index, Floats, Floats, Index]:
+        """For kernels: pattern of L (``below``, ``place``), L, pivots, and each unknown's place in the
+        elimination order."""
+        return self._pattern.below, self._pattern.place, self._lower, self._pivot, self._place
 
     def inverse_at_slots(self) -> Floats:
         """Entries of the inverse at every slot of ``values``."""

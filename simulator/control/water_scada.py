@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from simulator.control.received import ReceivedState
 from streams.messages import Setpoint
 from streams.plant_model import PlantModel
+
+Floats = NDArray[np.float64]
 
 INNOVATION_GATE_SHARE = 0.01
 CORRECTION_GAIN = 0.05
@@ -34,13 +40,8 @@ class WaterScada:
 
     def observe(self, step_s: float) -> None:
         """Once per water report, ``step_s`` after the last one."""
-        received = self._received.take(self._level_slots, missing=np.nan)
-        inflow = self._received.take(self._inflow_slots)
-        predicted = np.clip(self._level + inflow * step_s / 3600.0 / self._area, self._low, self._high)
-        gap = received - predicted
-        agrees = np.abs(gap) <= INNOVATION_GATE_SHARE * (self._high - self._low)
-        corrected = predicted + np.where(agrees, CORRECTION_GAIN * gap, 0.0)
-        self._level = np.where(np.isnan(self._level), received, corrected)
+        tables = (self._level_slots, self._inflow_slots, self._area, self._low, self._high)
+        _observe(self._received.values, tables, step_s, self._level)
 
     def setpoints(self) -> list[Setpoint]:
         """Level estimates for the pump controllers while the safe mode lasts, and their release after it."""
@@ -59,3 +60,23 @@ class WaterScada:
             for pump in self._model.pumps
             if pump.tank in level and (not self.safe or np.isfinite(level[pump.tank]))
         ]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _observe(values: Floats, tables: tuple[Any, ...], step_s: float, level_m: Floats) -> None:
+    """Bring the estimates ``level_m`` (tanks,) up to date with what was received.
+
+    tables: slots of level and inflow among the values, area, lowest and highest level, each (tanks,). A
+    missing inflow counts as none.
+    """
+    level_slot, inflow_slot, area_m2, low_m, high_m = tables
+    for i in range(len(level_m)):
+        received, inflow = values[level_slot[i]], values[inflow_slot[i]]
+        if np.isnan(level_m[i]):
+            level_m[i] = received
+            continue
+        moved = 0.0 if np.isnan(inflow) else inflow * step_s / 3600.0 / area_m2[i]
+        predicted = min(max(level_m[i] + moved, low_m[i]), high_m[i])
+        gap = received - predicted
+        agrees = abs(gap) <= INNOVATION_GATE_SHARE * (high_m[i] - low_m[i])
+        level_m[i] = predicted + (CORRECTION_GAIN * gap if agrees else 0.0)

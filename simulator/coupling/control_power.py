@@ -18,7 +18,8 @@ SECONDS_PER_HOUR = 3600.0
 class Batteries:
     """One battery per station, all full at t = 0; battery_h >= 0 and recharge_h > 0, (stations,) in hours.
 
-    alive (stations,): whether the station has control power. charge_h (stations,): what is left.
+    alive (stations,): whether the station has control power. charge_h (stations,): what is left. full:
+    whether all are full and were powered at the last call, so that the same again changes nothing.
     """
 
     def __init__(self, battery_h: Floats, recharge_h: Floats) -> None:
@@ -26,11 +27,11 @@ class Batteries:
         self._charge_rate = battery_h / recharge_h
         self.charge_h = battery_h.copy()
         self.alive: Bools = np.ones(len(battery_h), dtype=np.bool_)
-        self._calm = True
+        self.full = True
 
     def advance(self, seconds: float, powered: Bools) -> bool:
         """Let ``powered`` (stations,) act for ``seconds``; True where ``alive`` changed."""
-        if self._calm and powered.all():
+        if self.full and powered.all():
             return False
         hours = seconds / SECONDS_PER_HOUR
         change = np.where(powered, self._charge_rate, -1.0) * hours
@@ -38,5 +39,5 @@ class Batteries:
         alive = powered | (self.charge_h > 0.0)
         changed = bool((alive != self.alive).any())
         self.alive = alive
-        self._calm = bool(powered.all() and (self.charge_h >= self._battery_h).all())
+        self.full = bool(powered.all() and (self.charge_h >= self._battery_h).all())
         return changed

@@ -10,6 +10,7 @@ from simulator.coupling.events import CouplingEvent
 from simulator.grid.case import GridCase
 from simulator.grid.grid import Grid
 from simulator.settings import CoolingSettings
+from simulator.water.state import State
 from simulator.water.water import Water
 
 
@@ -23,6 +24,9 @@ class Coolings:
         pairs = zip(declared, self._p_max_mw, strict=True)
         self._states = [CooledUnit(own.technology, p_max_mw) for own, p_max_mw in pairs]
         self._lacking = [False] * len(declared)
+        # The state of the water that all units have seen; None while one waits for its trip.
+        self._seen: State | None = None
+        self._lost_mw = 0.0
         for own in declared:
             water.set_extra_demand(own.node, 0.0)
 
@@ -37,6 +41,8 @@ class Coolings:
 
     def derate(self, t_s: float, events: list[CouplingEvent]) -> float:
         """Bound every unit by what its water sustains, trip those that lack it; returns the MW lost."""
+        if self._water.state is self._seen:
+            return self._lost_mw
         lost_mw = 0.0
         for n, (own, unit, state) in enumerate(zip(self.declared, self._units, self._states, strict=True)):
             trips = state.take(t_s, self._delivered_fraction(own.node))
@@ -49,6 +55,8 @@ class Coolings:
             if trips:
                 self._grid.trip_unit(unit, "cooling")
             lost_mw += missing_mw
+        waits = any(state.too_dry for state in self._states)
+        self._lost_mw, self._seen = lost_mw, None if waits else self._water.state
         return lost_mw
 
     def too_dry(self, unit: int) -> bool:

@@ -40,7 +40,8 @@ class PumpSupply:
     """State of one supply with ``pumps`` motors, in the order in which they start.
 
     carried: per motor whether its contactor is closed, as far as the supply goes; cause: why those that are
-    not are not. source: what feeds the motors. All motors are carried at t = 0.
+    not are not. source: what feeds the motors. powered: whether what needs no restart, such as a controller,
+    has electricity. All motors are carried at t = 0.
     """
 
     def __init__(self, settings: SupplySettings, pumps: int) -> None:
@@ -57,13 +58,13 @@ class PumpSupply:
     def advance(self, t_s: float, mains: Mains, power_kw: Sequence[float]) -> list[SupplyEvent]:
         """Follow the mains up to t_s; power_kw: what each motor has drawn since the last call.
 
-        powered says whether what needs no restart, such as a controller, has electricity.
+        A call at which it ``runs_on`` may be left out.
         """
-        held = mains.feeder_alive and mains.voltage_pu >= self.settings.dropout_pu
-        if held and self.source == "mains" and all(self.carried):
-            self._t_s, self.powered = t_s, True
+        if self.runs_on(mains.feeder_alive, mains.voltage_pu):
             return []
+        # Counts on a backup alone, where no call is left out.
         seconds, self._t_s = t_s - self._t_s, t_s
+        held = self._holds(mains.feeder_alive, mains.voltage_pu)
         events: list[SupplyEvent] = []
         if self.source == "backup":
             events += self._run_backup(seconds, self.load_kw(power_kw))
@@ -75,6 +76,13 @@ class PumpSupply:
                 events += self._take_backup(t_s, power_kw)
         self.powered = held or self.source == "backup"
         return events
+
+    def runs_on(self, feeder_alive: bool, voltage_pu: float) -> bool:
+        """Whether all motors are carried by mains that hold them, so that nothing changes."""
+        return self.source == "mains" and self._holds(feeder_alive, voltage_pu) and all(self.carried)
+
+    def _holds(self, feeder_alive: bool, voltage_pu: float) -> bool:
+        return feeder_alive and voltage_pu >= self.settings.dropout_pu
 
     def load_kw(self, power_kw: Sequence[float]) -> float:
         """Power of the motors that are carried."""

@@ -39,6 +39,8 @@ class StationPower:
         self._by_bus = np.array([i for i, s in enumerate(declared) if s.bus >= 0], dtype=np.intp)
         self._bus = np.array([s.bus for s in declared if s.bus >= 0], dtype=np.intp)
         self._by_supply = [(i, s.supply) for i, s in enumerate(declared) if s.supply >= 0]
+        self._energised: Bools | None = None
+        self._supplied: Sequence[bool] = ()
         self._powered: Bools = np.ones(len(declared), dtype=np.bool_)
         self.blind_tags: Bools | None = None
 
@@ -51,7 +53,11 @@ class StationPower:
     ) -> bool:
         """Let batteries follow buses and ``supplied`` (supplies,) for ``seconds``; True where one gave out or
         came back."""
-        self._powered[self._by_bus] = self._grid.bus_energised[self._bus]
+        energised = self._grid.bus_energised
+        if self._batteries.full and energised is self._energised and supplied == self._supplied:
+            return False
+        self._energised, self._supplied = energised, supplied
+        self._powered[self._by_bus] = energised[self._bus]
         for station, supply in self._by_supply:
             self._powered[station] = supplied[supply]
         before = self._batteries.alive

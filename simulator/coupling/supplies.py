@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.coupling.declared import DeclaredSupply
 from simulator.coupling.events import CouplingEvent
 from simulator.coupling.pump_supply import Mains, PumpSupply
 from simulator.grid.grid import Grid
 from simulator.water.water import Water
+
+Floats = NDArray[np.float64]
 
 KW_PER_MW = 1000.0
 
@@ -26,19 +31,21 @@ class Supplies:
         self.declared, self._grid, self._water = declared, grid, water
         self._replication = replication
         index = {name: i for i, name in enumerate(water.layout.pump_names)}
-        self._pumps = [[index[name] for name in supply.pumps] for supply in declared]
+        pumps = [[index[name] for name in supply.pumps] for supply in declared]
         self.states = [PumpSupply(supply.settings, len(supply.pumps)) for supply in declared]
-        self._place = {
-            pump: (state, n)
-            for state, own in zip(self.states, self._pumps, strict=True)
-            for n, pump in enumerate(own)
-        }
+        self._all = list(zip(declared, self.states, pumps, strict=True))
+        self._place = {pump: (state, n) for _, state, own in self._all for n, pump in enumerate(own)}
+        # Power of the pumps as it was put on the grid; None once a supply has changed.
+        self._drawn_kw: Floats | None = None
 
     def draw(self) -> None:
         """Put the pumps of every district on their feeder; what a backup carries is not the grid's."""
+        if self._water.pump_power_kw is self._drawn_kw:
+            return
+        self._drawn_kw = self._water.pump_power_kw
         drawn: dict[tuple[int, int], float] = defaultdict(float)
-        power_kw = self._water.pump_power_kw.tolist()
-        for own, state, pumps in zip(self.declared, self.states, self._pumps, strict=True):
+        power_kw = self._drawn_kw.tolist()
+        for own, state, pumps in self._all:
             kw = state.load_kw([power_kw[p] for p in pumps]) if state.source == "mains" else 0.0
             drawn[own.load, own.settings.feeder] += self._replication * kw / KW_PER_MW
         for (load, feeder), mw in drawn.items():
@@ -47,13 +54,15 @@ class Supplies:
     def follow(self, t_s: float, events: list[CouplingEvent]) -> bool:
         """Let every supply see its feeder at t_s; True where a contactor moved."""
         moved = False
-        voltage_pu, power_kw = self._grid.lowest_voltage_pu, self._water.pump_power_kw.tolist()
-        for own, state, pumps in zip(self.declared, self.states, self._pumps, strict=True):
+        lowest_pu = self._grid.lowest_voltage_pu
+        for own, state, pumps in self._all:
             alive = self._grid.feeder_alive(own.settings.bus, own.settings.feeder)
-            energised = alive or bool(self._grid.bus_energised[own.bus])
-            before = state.carried
-            mains = Mains(energised, alive, float(voltage_pu[own.bus]))
-            told = state.advance(t_s, mains, [power_kw[p] for p in pumps])
+            voltage_pu = float(lowest_pu[own.bus])
+            if state.runs_on(alive, voltage_pu):
+                continue
+            before, self._drawn_kw = state.carried, None
+            mains = Mains(alive or bool(self._grid.bus_energised[own.bus]), alive, voltage_pu)
+            told = state.advance(t_s, mains, self._water.pump_power_kw[pumps].tolist())
             events += [CouplingEvent(t_s, e.kind, own.name, e.cause, e.value, e.unit) for e in told]
             moved = moved or state.carried != before
         self._grid.restart_lowest_voltage()

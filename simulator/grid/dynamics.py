@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.kernels import Islands, LoadRelays, Model, UnitRelays, Units, quiet_band, run_frequency
+from simulator.grid.frequency_kernels import QUIET_HIGH_HZ, QUIET_LOW_HZ, hz_at, run_quiet, run_watched
+from simulator.grid.frequency_relay_kernels import LoadRelays, UnitRelays, quiet_band
 from simulator.grid.protection import SETTINGS_HZ, SLOW_S, DynamicsSettings, ProtectionSettings
 from simulator.grid.settling import Governors
 
@@ -32,6 +33,35 @@ def unit_limits_hz(case: GridCase, protection: ProtectionSettings) -> Floats:
     return np.asarray(limits + scale * rank[:, np.newaxis] * spread_hz)
 
 
+class Units:
+    """Per unit (g,), MW: reference (ramped set-point), valve, reheat, power, setpoint, limits low and high;
+    droop_mw_per_hz; ramp_mw_per_s: the rows of ``table``. island: position, -1 where off or dead; running:
+    positions of those that are not, in front, island by island."""
+
+    def __init__(self, case: GridCase) -> None:
+        g = len(case.unit_name)
+        self.island: Index = np.full(g, -1, dtype=np.int64)
+        self.running: Index = np.zeros(g, dtype=np.int64)
+        self.table: Floats = np.zeros((9, g))
+        self.reference, self.valve, self.reheat, self.power, self.setpoint, *given = self.table
+        self.low, self.high, self.droop_mw_per_hz, self.ramp_mw_per_s = given
+        self.low[:], self.high[:] = case.unit_p_min_mw, case.unit_p_max_mw
+        self.droop_mw_per_hz[:] = case.unit_p_max_mw / (case.unit_droop_pu * case.nominal_hz)
+        self.ramp_mw_per_s[:] = case.unit_ramp_mw_per_min / 60.0
+
+
+class Islands:
+    """Per island, up to one per bus: load_mw, connected demand at nominal frequency; drawn_mw, of single
+    feeders, whatever the frequency; losses_mw; energy_mw_s, stored energy sum(H S); hz: the rows of
+    ``table``. end: where its units end in ``Units.running``."""
+
+    def __init__(self, n_buses: int, nominal_hz: float) -> None:
+        self.table: Floats = np.zeros((5, n_buses))
+        self.load_mw, self.drawn_mw, self.losses_mw, self.energy_mw_s, self.hz = self.table
+        self.energy_mw_s[:], self.hz[:] = 1.0, nominal_hz
+        self.end: Index = np.zeros(n_buses, dtype=np.int64)
+
+
 class FrequencyDynamics:
     """State between two power flows: units (g,), islands (up to one per bus), frequency relays.
 
@@ -45,22 +75,8 @@ class FrequencyDynamics:
         self._nominal_hz = case.nominal_hz
         self._energy_mw_s = case.unit_inertia_s * case.unit_p_max_mw
         self.load_damping = settings.load_damping_pu
-        self.units = Units(
-            island=np.full(g, -1, dtype=np.int64),
-            running=np.zeros(g, dtype=np.int64),
-            setpoint=np.zeros(g),
-            reference=np.zeros(g),
-            valve=np.zeros(g),
-            reheat=np.zeros(g),
-            power=np.zeros(g),
-            low=case.unit_p_min_mw.copy(),
-            high=case.unit_p_max_mw.copy(),
-            droop_mw_per_hz=case.unit_p_max_mw / (case.unit_droop_pu * case.nominal_hz),
-            ramp_mw_per_s=case.unit_ramp_mw_per_min / 60.0,
-        )
-        self.islands = Islands(
-            np.zeros(n), np.zeros(n), np.ones(n), np.full(n, case.nominal_hz), np.zeros(n, dtype=np.int64)
-        )
+        self.units = Units(case)
+        self.islands = Islands(n, case.nominal_hz)
         self.loads = LoadRelays(
             np.full(d, -1, dtype=np.int64),
             np.ones(d),
@@ -79,15 +95,21 @@ class FrequencyDynamics:
         )
         self._stages_hz = np.array(protection.ufls_hz, dtype=np.float64) * (case.nominal_hz / SETTINGS_HZ)
         self._ufls_delay_s = protection.ufls_delay_s
-        self._model = Model(
-            case.nominal_hz,
-            settings.load_damping_pu,
-            settings.valve_s,
-            settings.reheat_s,
-            settings.high_pressure_share,
-            settings.deadband_hz,
+        self._model = np.array(
+            (
+                case.nominal_hz,
+                settings.load_damping_pu,
+                settings.valve_s,
+                settings.reheat_s,
+                settings.high_pressure_share,
+                settings.deadband_hz,
+                0.0,
+                0.0,
+            )
         )
-        self._n_islands = self._n_running = 0
+        self._n_islands = 0
+        # Whether every timer of a frequency relay is at 0.
+        self._timers_rest = True
         self.fit(self.loads.gain, self.relays.gain)
         # Whether any frequency relay acted in the last ``run``.
         self.acted = False
@@ -98,7 +120,7 @@ class FrequencyDynamics:
         """Measured over true frequency of every load's (d,) and unit's (g,) relay."""
         self.loads.gain[:] = load_gain
         self.relays.gain[:] = unit_gain
-        self._quiet_hz = quiet_band(self.loads, self.relays, self._stages_hz)
+        self._model[[QUIET_LOW_HZ, QUIET_HIGH_HZ]] = quiet_band(self.loads, self.relays, self._stages_hz)
 
     @property
     def participation(self) -> Floats:
@@ -155,7 +177,6 @@ class FrequencyDynamics:
         units.island[:] = np.where(on, bus_island[case.unit_bus], -1)
         running = np.flatnonzero(units.island >= 0)
         running = running[np.argsort(units.island[running], kind="stable")]
-        self._n_running = len(running)
         units.running[: len(running)] = running
         self.loads.island[:] = bus_island[case.load_bus]
         self._n_islands = int(bus_island.max(initial=-1)) + 1
@@ -189,9 +210,10 @@ class FrequencyDynamics:
         relative = self.islands.hz[island] / self._nominal_hz - 1.0
         return np.asarray(np.where(island >= 0, 1.0 + self.load_damping * relative, 1.0))
 
-    def bus_hz(self, bus_island: Index) -> Floats:
-        """(n,) frequency at every bus, 0 where dead."""
-        return np.asarray(np.where(bus_island >= 0, self.islands.hz[bus_island], 0.0))
+    def bus_hz(self, bus_island: Index, dead_hz: float = 0.0) -> Floats:
+        """(n,) frequency at every bus, ``dead_hz`` where dead; a new array."""
+        hz: Floats = hz_at(bus_island, self.islands.hz, dead_hz)
+        return hz
 
     def run(self, span_s: float, calm: bool = False) -> float:
         """Sub-step until a frequency relay acts or ``span_s`` is over; returns the seconds that passed.
@@ -199,31 +221,42 @@ class FrequencyDynamics:
         What acted stands in ``loads.acts`` and ``relays.trips``, until the next call. calm: long sub-steps
         will do, as long as no frequency comes near a relay's setting.
         """
-        self.loads.acts.fill(False)
-        self.relays.trips.fill(False)
-        self.acted = False
+        if self.acted:
+            self.loads.acts.fill(False)
+            self.relays.trips.fill(False)
+            self.acted = False
         if span_s <= 0.0:
             return 0.0
-        if calm and self._substep(span_s, self._calm_step_s, only_quiet=True) >= 0.0:
+        if calm and self._runs_quietly(span_s):
             return span_s
-        return self._substep(span_s, self._step_s, only_quiet=False)
-
-    def _substep(self, span_s: float, step_s: float, only_quiet: bool) -> float:
-        steps = math.ceil(span_s / step_s - 1e-9)
-        passed_s, lowest_hz, self.acted = run_frequency(
-            self.units,
-            self.islands,
+        passed_s, lowest_hz, self.acted = run_watched(
+            *self._motion(span_s, self._step_s),
+            self.units.island,
             self.loads,
             self.relays,
             self._stages_hz,
             self._ufls_delay_s,
-            self._model,
-            self._quiet_hz,
-            self._n_running,
-            self._n_islands,
-            span_s,
-            max(steps, 1),
-            only_quiet,
         )
+        self._timers_rest = False
         self.lowest_hz = min(self.lowest_hz, lowest_hz)
         return float(passed_s)
+
+    def _runs_quietly(self, span_s: float) -> bool:
+        """Long sub-steps without relays; False, with all as it was, where a frequency comes near one."""
+        quiet, lowest_hz = run_quiet(*self._motion(span_s, self._calm_step_s))
+        if quiet:
+            self.lowest_hz = min(self.lowest_hz, lowest_hz)
+            if not self._timers_rest:
+                self.relays.timer_s.fill(0.0)
+                self.loads.timer_s.fill(0.0)
+                self._timers_rest = True
+        return bool(quiet)
+
+    def _motion(
+        self, span_s: float, step_s: float
+    ) -> tuple[Floats, Index, Floats, Index, Floats, int, float, int]:
+        """What both kernels take; step_s: longest sub-step."""
+        units, islands = self.units, self.islands
+        steps = max(math.ceil(span_s / step_s - 1e-9), 1)
+        running, ends = units.running, islands.end
+        return units.table, running, islands.table, ends, self._model, self._n_islands, span_s, steps

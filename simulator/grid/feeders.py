@@ -22,7 +22,7 @@ class Feeders:
     closes the highest-numbered that are open: the last opened first.
 
     A load of negative demand is generation on the distribution side: relays leave it connected.
-    changes: counts every change, for those who keep figures of their own.
+    changes: counts every change, for those who keep figures of their own; all_closed: no feeder is open.
     A single feeder may carry a draw of its own beside its share of the load, such as a pumping station's.
     """
 
@@ -39,6 +39,7 @@ class Feeders:
         self.changes += 1
         self._opened = np.stack([(self._cause == k).sum(axis=1) for k in range(len(CAUSES))])
         self._closed: Index = np.asarray(BLOCKS - self._opened.sum(axis=0))
+        self.all_closed = bool((self._closed == BLOCKS).all())
         self._share: Floats = np.asarray(self._closed * BLOCK_SHARE)
         for counted in (self._closed, self._share):
             counted.flags.writeable = False

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
 from simulator.grid.events import GridEvent
-from simulator.grid.kernels import all_finite
+from simulator.grid.input_kernels import take_demand, take_setpoints
+from simulator.grid.network_kernels import keep_lower
 from simulator.grid.powerflow import DEAD
 from simulator.grid.protection import DynamicsSettings, ProtectionSettings
 from simulator.grid.solving import SolvedGrid
@@ -53,8 +54,8 @@ class Grid(SolvedGrid):
         self._black_start = black_start_units(case)
         self._started = False
         self._lowest_restarts = True
-        dispatch_mw = np.zeros(len(case.unit_name))
-        _take("initial_dispatch_mw", initial_dispatch_mw, dispatch_mw)
+        dispatch_mw = np.asarray(initial_dispatch_mw, dtype=np.float64)
+        _check("initial_dispatch_mw", dispatch_mw, (len(case.unit_name),))
         self._dynamics.settle(dispatch_mw)
         self._regroup(np.full(len(case.bus_name), case.nominal_hz))
 
@@ -62,8 +63,12 @@ class Grid(SolvedGrid):
 
     def set_demand(self, load_mw: Floats, load_mvar: Floats) -> None:
         """Demand of every load (d,) at nominal frequency from now on; shed feeders stay open."""
-        _take("load_mw", load_mw, self.load_demand_mw)
-        _take("load_mvar", load_mvar, self.load_demand_mvar)
+        mw, mvar = np.asarray(load_mw, dtype=np.float64), np.asarray(load_mvar, dtype=np.float64)
+        fits = mw.shape == mvar.shape == self.load_demand_mw.shape
+        if not (fits and take_demand(mw, mvar, self._demand)):
+            _check("load_mw", mw, self.load_demand_mw.shape)
+            _check("load_mvar", mvar, self.load_demand_mvar.shape)
+            self._demand[:] = mw, mvar
 
     def set_feeder_draw(self, load: int, block: int, mw: float) -> None:
         """Constant power on one feeder of a load (position) from now on, beside its share of the demand."""
@@ -77,9 +82,7 @@ class Grid(SolvedGrid):
         units = self._dynamics.units
         if wanted.shape != units.setpoint.shape:
             raise BadInput("set-points shape", wanted.shape, str(units.setpoint.shape))
-        given = ~np.isnan(wanted) & self._flow.unit_on
-        # A set-point out of reach would wind the ramp up.
-        units.setpoint[given] = np.clip(wanted, units.low, units.high)[given]
+        take_setpoints(wanted, self._flow.unit_on, units.table)
 
     def set_unit_limit(self, unit: int, p_max_mw: float) -> None:
         """Bound a unit's output, as a loss of cooling does; held between its minimum and its capacity."""
@@ -219,10 +222,11 @@ class Grid(SolvedGrid):
 
     def _note_lowest_voltage(self) -> None:
         if self._lowest_restarts:
-            np.copyto(self.lowest_voltage_pu, self.bus_voltage_pu)
+            self.lowest_voltage_pu[:] = self.bus_voltage_pu
             self._lowest_restarts = False
-        else:
-            np.minimum(self.lowest_voltage_pu, self.bus_voltage_pu, out=self.lowest_voltage_pu)
+        elif not self._lowest_noted:
+            keep_lower(self.bus_voltage_pu, self.lowest_voltage_pu)
+        self._lowest_noted = True
 
     def _start(self) -> None:
         """Steady state at t = 0: units take the losses they have been left."""
@@ -236,14 +240,14 @@ class Grid(SolvedGrid):
         """Sub-step to the next action or power flow, and solve."""
         # A change of demand falls on the rotors at once, before the network is solved for it.
         self._connect()
-        self._dynamics.take_losses(self._flow.island_losses_mw + self._drawn_mw[: len(self._flow.islands)])
+        self._dynamics.take_losses(self._flow.island_losses_mw)
         left = until_s - self.t_s
         calm = self.t_s >= self._calm_at_s
         span = left if calm else min(left, self._settings.resolve_s)
         passed = self._dynamics.run(min(span, self._relay_s), calm)
         self.t_s = until_s if left - passed < SAME_INSTANT_S else self.t_s + passed
-        acted = [relay.advance(passed) for relay in (self._overload, self._uvls, self._unit_voltage)]
-        if any(acted) or self._dynamics.acted:
+        overload, uvls = self._overload.advance(passed), self._uvls.advance(passed)
+        if self._unit_voltage.advance(passed) or uvls or overload or self._dynamics.acted:
             self._act()
         self._solve()
 
@@ -279,11 +283,9 @@ class Grid(SolvedGrid):
         self._flow.drop_unit(unit)
 
 
-def _take(where: str, values: Floats, into: Floats) -> None:
-    """Copy ``values``. Raises BadInput, and copies nothing, unless all are there and finite."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape != into.shape:
-        raise BadInput(f"{where} shape", array.shape, str(into.shape))
-    if not all_finite(array):
-        raise BadInput(where, float(array[~np.isfinite(array)][0]), "finite numbers")
-    into[:] = array
+def _check(where: str, values: Floats, shape: tuple[int, ...]) -> None:
+    """Raises BadInput unless ``values`` are finite numbers of that shape."""
+    if values.shape != shape:
+        raise BadInput(f"{where} shape", values.shape, str(shape))
+    if not np.isfinite(values).all():
+        raise BadInput(where, float(values[~np.isfinite(values)][0]), "finite numbers")

@@ -113,3 +113,13 @@ def _matpower(case: GridCase) -> dict[str, Any]:
     branch[:, 8] = np.where(case.branch_is_transformer, case.branch_tap, 0.0)
     branch[:, 9], branch[:, 10] = case.branch_shift_deg, 1.0
     return {"version": "2", "baseMVA": case.base_mva, "bus": bus, "gen": unit, "branch": branch}
+
+
+def paired(config: Any) -> Any:
+    """A lightsim2grid ``AlgoConfig`` changed to Newton iterations in pairs on one factorised Jacobian
+    (Shamanskii 1967); a scan in calm takes one pair."""
+    from lightsim2grid.algorithm import RefactorPolicyType
+
+    scaling, _, line_search, _ = config.int_params
+    config.int_params = [scaling, int(RefactorPolicyType.EveryN), line_search, 2]
+    return config

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
+from simulator.grid.island_model import Solution
 from simulator.grid.model import UnitModes, build_model
-from simulator.grid.network_kernels import Admittance, Flows, branch_flows, bus_state, connected_parts
-from simulator.grid.solver import IslandSolver, Solution, Start
+from simulator.grid.network_kernels import connected_parts, network_state
+from simulator.grid.solver import IslandSolver, Start
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -21,36 +22,36 @@ Flags = NDArray[np.bool_]
 DEAD = -1
 
 
-class Attempt(NamedTuple):
-    """How the solver of one island fared. island: its position in ``PowerFlow.islands``."""
+class Flows(NamedTuple):
+    """from_mva, to_mva (l,): complex power into the branch at each end, MVA; loading (l,): larger end current
+    over rating; loss_mw (l,)."""
 
-    island: int
-    start: Start
+    from_mva: Complexes
+    to_mva: Complexes
+    loading: Floats
+    loss_mw: Floats
 
 
-def branch_admittance(case: GridCase) -> Admittance:
-    """Pi-equivalents of the case's branches (MATPOWER manual, equation 3.2)."""
+def branch_admittance(case: GridCase) -> Complexes:
+    """(4, l) yff, yft, ytf, ytt of the case's branches, pu (MATPOWER manual, equation 3.2)."""
     series = 1.0 / (case.branch_r + 1j * case.branch_x)
     tap = case.branch_tap * np.exp(1j * np.radians(case.branch_shift_deg))
     own = series + 0.5j * case.branch_b
-    yff: Complexes = own / np.abs(tap) ** 2
-    yft: Complexes = np.asarray(-series / np.conj(tap), dtype=np.complex128)
-    ytf: Complexes = np.asarray(-series / tap, dtype=np.complex128)
-    start, end = np.ascontiguousarray(case.branch_from), np.ascontiguousarray(case.branch_to)
-    return Admittance(start, end, yff, yft, ytf, own)
+    return np.stack((own / np.abs(tap) ** 2, -series / np.conj(tap), -series / tap, own))
 
 
 class PowerFlow:
     """True state of the network after the last ``solve``.
 
     closed (l,), unit_on (g,): status, changed only through the methods. bus_island (n,): position in
-    ``islands`` or DEAD. participation (g,): how units share an island's imbalance; a part of the grid is
-    alive while it holds a unit that is on and participates. slack_bus: the island with a participating unit
-    at this bus (position) gives its whole imbalance to that; -1 for none. q_limits: enforce the units'
-    reactive limits; may_force, forced (g,): units that may, and that do, give more than theirs for now.
-    voltage (n,): complex pu, 0 where dead; magnitude (n,); flows: see ``Flows``; unit_mw, unit_mvar (g,):
-    electrical output; shunt_mw (n,): active power that bus shunts draw; island_losses_mw: of branches and
-    shunts, per island. changed: status has, since ``update_topology``.
+    ``islands`` or DEAD; energised (n,): in an island. participation (g,): how units share an island's
+    imbalance; a part of the grid is alive while it holds a unit that is on and participates. slack_bus: the
+    island with a participating unit at this bus (position) gives its whole imbalance to that; -1 for none.
+    q_limits: enforce the units' reactive limits; may_force, forced (g,): units that may, and that do, give
+    more than theirs for now, is_forcing: whether any does. voltage (n,): complex pu, 0 where dead;
+    magnitude (n,); flows: see ``Flows``; unit_mw, unit_mvar (g,): electrical output; shunt_mw (n,): active
+    power that bus shunts draw; island_losses_mw: of branches and shunts, per island. changed: status has,
+    since ``update_topology``.
     """
 
     def __init__(
@@ -63,22 +64,21 @@ class PowerFlow:
         self.participates = participation > 0.0
         self._participation = participation
         self._slack_unit = self.participates & (case.unit_bus == slack_bus)
+        self._ends = np.stack((case.branch_from, case.branch_to))
         self._admittance = branch_admittance(case)
         self.closed = np.ones(branches, dtype=np.bool_)
         self.unit_on = np.ones(g, dtype=np.bool_)
         self.may_force = np.zeros(g, dtype=np.bool_)
+        self.is_forcing = False
         self.islands: list[IslandSolver] = []
         self.bus_island = np.full(n, DEAD, dtype=np.int64)
+        self.energised = np.zeros(n, dtype=np.bool_)
         self._solution = Solution(np.zeros(n, dtype=np.complex128), np.zeros(g), np.zeros(g))
         self.voltage, self.unit_mw, self.unit_mvar = self._solution
-        self.magnitude = np.zeros(n)
-        self.flows = Flows(
-            np.zeros(branches, dtype=np.complex128),
-            np.zeros(branches, dtype=np.complex128),
-            np.zeros(branches),
-            np.zeros(branches),
-        )
-        self.shunt_mw = np.zeros(n)
+        self._flow_mva = np.zeros((2, branches), dtype=np.complex128)
+        self._branch, self._bus = np.zeros((2, branches)), np.zeros((2, n))
+        self.flows = Flows(*self._flow_mva, *self._branch)
+        self.magnitude, self.shunt_mw = self._bus
         self.island_losses_mw = np.zeros(0)
         self._part = np.full(n, DEAD, dtype=np.int64)
         self.changed = True
@@ -155,7 +155,8 @@ class PowerFlow:
             bus = part == label
             self.bus_island[bus] = position
             self.islands.append(kept.get(int(label)) or self._new_island(bus))
-        self.voltage[self.bus_island == DEAD] = 0.0
+        self.energised = self.bus_island != DEAD
+        self.voltage[~self.energised] = 0.0
         # Units at dead buses cannot run.
         self.unit_on &= self.bus_island[case.unit_bus] != DEAD
         self.unit_mw[~self.unit_on] = self.unit_mvar[~self.unit_on] = 0.0
@@ -177,30 +178,32 @@ class PowerFlow:
 
     # Solving
 
-    def solve(self, load_mw: Floats32, load_mvar: Floats32, unit_mw: Floats) -> list[Attempt]:
+    def solve(self, load_mw: Floats32, load_mvar: Floats32, unit_mw: Floats) -> list[Start]:
         """Solve every island for connected demand (d,) and mechanical power (g,).
 
-        Returns one attempt per island; where one has no solution ("none") the state of that island is stale
-        and the caller has to relieve or kill it and solve again.
+        Returns what led to a solution in each of ``islands``; where nothing did ("none") the state of that
+        island is stale and the caller has to relieve or kill it and solve again.
         """
-        attempts = [
-            Attempt(i, solver.solve(load_mw, load_mvar, unit_mw)) for i, solver in enumerate(self.islands)
-        ]
-        case = self._case
-        branch_flows(
-            self.voltage, self._admittance, self.closed, case.branch_rating_mva, case.base_mva, self.flows
-        )
-        bus_state(
+        starts: list[Start] = []
+        self.is_forcing = False
+        for solver in self.islands:
+            starts.append(solver.solve(load_mw, load_mvar, unit_mw))
+            self.is_forcing |= solver.is_forcing
+        network_state(
             self.voltage,
+            self._ends,
+            self._admittance,
+            self.closed,
+            self._case.branch_rating_mva,
+            self._case.base_mva,
             self.bus_island,
-            case.branch_from,
-            case.bus_gs_mw,
-            self.flows.loss_mw,
-            self.magnitude,
-            self.shunt_mw,
+            self._case.bus_gs_mw,
+            self._flow_mva,
+            self._branch,
+            self._bus,
             self.island_losses_mw,
         )
-        return attempts
+        return starts
 
     @property
     def forced(self) -> Flags:

@@ -67,6 +67,18 @@ def above_set_point_pu(m: Machines, voltage: Complexes, i: int) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def may_stay(
+    mode: int, voltage: complex, mvar: float, set_point_pu: float, low_mvar: float, high_mvar: float
+) -> bool:
+    """Whether a unit surely keeps its mode: within its limits while it holds its voltage, needed at the limit
+    that it gives. Where that holds for every unit, ``next_step`` is SETTLED; it knows the exceptions."""
+    if mode == HOLDS_VOLTAGE:
+        return bool(max(mvar - high_mvar, low_mvar - mvar) <= TOLERANCE_MVAR)
+    above_pu = np.sqrt(voltage.real * voltage.real + voltage.imag * voltage.imag) - set_point_pu
+    return bool(mode * above_pu <= RETURN_PU and (mode == UPPER or above_pu <= ASTRAY_PU))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def astray(m: Machines, voltage: Complexes) -> int:
     """How many units have to give up their lower limit (they are then ``kept``).
 

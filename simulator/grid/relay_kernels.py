@@ -57,6 +57,38 @@ def overload_rate(loading: float, s: OverloadSettings) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def none_picks_up(
+    loading: Floats,
+    branch_gain: Floats,
+    pickup: float,
+    voltage_pu: Floats,
+    load_bus: Index,
+    load_bounds: Floats,
+    unit_bus: Index,
+    unit_bounds: Floats,
+) -> bool:
+    """Whether no relay sees a loading (l,) above ``pickup``, and none a voltage outside its bounds.
+
+    voltage_pu (n,): of buses. bounds (3, m), a row each: gain of the relays, the voltage below which, and
+    that from which on, one picks up.
+    """
+    fine = True
+    for i in range(len(loading)):
+        fine = fine and loading[i] * branch_gain[i] <= pickup
+    return (
+        fine and _between(voltage_pu, load_bus, load_bounds) and _between(voltage_pu, unit_bus, unit_bounds)
+    )
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _between(voltage_pu: Floats, bus: Index, bounds: Floats) -> bool:
+    fine = True
+    for i in range(len(bus)):
+        fine = fine and bounds[1, i] <= voltage_pu[bus[i]] * bounds[0, i] < bounds[2, i]
+    return fine
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def overload_measure(
     loading: Floats, gain: Floats, progress: Floats, fast_s: Floats, s: OverloadSettings, seen: Floats
 ) -> tuple[float, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from simulator.grid.protection import CURVES, ProtectionSettings
 from simulator.grid.relay_kernels import (
     OverloadSettings,
     Stages,
+    none_picks_up,
     overload_advance,
     overload_measure,
     voltage_advance,
@@ -25,6 +28,7 @@ class OverloadRelays:
 
     gain (l,): measured current over true current; may be changed between power flows.
     progress (l,): 0 reset to 1 trips; fast_s (l,): time above the fast pickup; trips (l,): after ``advance``.
+    moves: whether any was off its rest, or picked up, when last measured. least_pickup: the lower of the two.
     """
 
     def __init__(self, n_branches: int, settings: ProtectionSettings) -> None:
@@ -44,24 +48,27 @@ class OverloadRelays:
         self.fast_s = np.zeros(n_branches)
         self.trips = np.zeros(n_branches, dtype=np.bool_)
         self._seen = np.zeros(n_branches)
-        self._moves = False
+        self.least_pickup = min(settings.overload_pickup, settings.fast_pickup)
+        self.moves = self._any_trips = False
 
     def measure(self, loading: Floats) -> float:
         """Take the true loading (l,) in pu of rating after a power flow; returns the seconds until the first
         relay trips if it stays, inf for none."""
-        first_s, self._moves = overload_measure(
+        first_s, self.moves = overload_measure(
             loading, self.gain, self.progress, self.fast_s, self.settings, self._seen
         )
         return float(first_s)
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present currents; True if any relay trips."""
-        if not self._moves:
+        if self.moves:
+            self._any_trips = overload_advance(
+                self._seen, self.progress, self.fast_s, span_s, self.settings, self.trips
+            )
+        elif self._any_trips:
             self.trips.fill(False)
-            return False
-        return bool(
-            overload_advance(self._seen, self.progress, self.fast_s, span_s, self.settings, self.trips)
-        )
+            self._any_trips = False
+        return self._any_trips
 
     def reset(self, branch: int) -> None:
         """Branch opened or closed: its relay starts from rest."""
@@ -73,7 +80,8 @@ class VoltageRelays:
     (limit, delay). high_base_pu (m,): nominal voltage that the high limits are multiples of, 1 if not given.
 
     gain (m,): measured over true voltage; in_service (m,): a relay out of service rests; acts (m,): after
-    ``advance``.
+    ``advance``. moves: whether any timer ran, or had to be reset, when last measured. bounds (3, m): gain,
+    and the limits that a voltage crosses first, the low one and the high one.
     """
 
     def __init__(
@@ -90,29 +98,52 @@ class VoltageRelays:
             np.arange(len(stages)) < len(low),
             np.ones(len(bus)) if high_base_pu is None else high_base_pu,
         )
-        self._bus = bus
-        self.gain = np.ones(len(bus))
+        self.bus = bus
+        self.bounds = np.ones((3, len(bus)))
+        self.gain = self.bounds[0]
+        self.bounds[1] = max((limit for limit, _ in low), default=0.0)
+        self.bounds[2] = min((limit for limit, _ in high), default=inf) * self._stages.high_base_pu
         self.in_service = np.ones(len(bus), dtype=np.bool_)
         self.timer_s = np.zeros((len(bus), len(stages)))
         self.acts = np.zeros(len(bus), dtype=np.bool_)
         self._seen = np.full(len(bus), np.nan)
-        self._moves = False
+        self.moves = self._any_acts = False
 
     def measure(self, voltage_pu: Floats) -> float:
         """Take true bus voltages (n,) after a power flow; returns the seconds until the first relay acts if
         they stay, inf for none."""
-        first_s, self._moves = voltage_measure(
-            voltage_pu, self._bus, self.in_service, self.gain, self.timer_s, self._stages, self._seen
+        first_s, self.moves = voltage_measure(
+            voltage_pu, self.bus, self.in_service, self.gain, self.timer_s, self._stages, self._seen
         )
         return float(first_s)
 
     def advance(self, span_s: float) -> bool:
         """Let ``span_s`` pass at the present voltages; True if any relay acts."""
-        if not self._moves:
+        if self.moves:
+            self._any_acts = voltage_advance(self._seen, self.timer_s, self._stages, span_s, self.acts)
+        elif self._any_acts:
             self.acts.fill(False)
-            return False
-        return bool(voltage_advance(self._seen, self.timer_s, self._stages, span_s, self.acts))
+            self._any_acts = False
+        return self._any_acts
 
     def restart(self, which: Flags) -> None:
         """Start the timers of ``which`` (m,) anew after they acted."""
         self.timer_s[which] = 0.0
+
+
+def none_stirs(
+    overload: OverloadRelays, loads: VoltageRelays, units: VoltageRelays, loading: Floats, voltage_pu: Floats
+) -> bool:
+    """Whether all are at rest and stay so at loadings (l,) and bus voltages (n,): none needs to measure."""
+    return not (overload.moves or loads.moves or units.moves) and bool(
+        none_picks_up(
+            loading,
+            overload.gain,
+            overload.least_pickup,
+            voltage_pu,
+            loads.bus,
+            loads.bounds,
+            units.bus,
+            units.bounds,
+        )
+    )

@@ -1,16 +1,16 @@
-"""AC power flow of one island on one lightsim2grid model."""
+"""AC power flow of one island, its units within their reactive limits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
-from simulator.grid.model import UnitModes, branch_positions, shunt_buses
-from simulator.grid.network_kernels import lowest_voltage, place, take_solution
+from simulator.grid.island_model import IslandModel, Solution
+from simulator.grid.model import UnitModes, paired
 from simulator.grid.protection import FORCING_PU
 from simulator.grid.reactive_limits import (
     ANEW,
@@ -24,15 +24,17 @@ from simulator.grid.reactive_limits import (
     Machines,
     next_step,
 )
+from simulator.grid.solution_kernels import lowest_voltage, take_solution
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 Complexes = NDArray[np.complex128]
-Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Start = Literal["warm", "flat", "dc", "none"]
 
 MAX_ITERATIONS = 15
+# A warm start that is not there after two pairs of iterations begins anew with Newton's.
+PAIRED_ITERATIONS = 4
 TOLERANCE_PU = 1e-8
 # A solution below this is the lower branch of the PV curve unless a flat start finds it too.
 SUSPECT_VOLTAGE_PU = 0.7
@@ -40,24 +42,11 @@ SUSPECT_VOLTAGE_PU = 0.7
 FALSE_VOLTAGE_PU = 0.3
 
 
-class Solution(NamedTuple):
-    """Where the solvers of all islands write: voltage (n,) complex pu, unit_mw and unit_mvar (g,)."""
+class IslandSolver(IslandModel):
+    """Power flow of one island.
 
-    voltage: Complexes
-    unit_mw: Floats
-    unit_mvar: Floats
-
-
-class IslandSolver:
-    """Power flow of one island; everything outside is switched off in its own copy of the model.
-
-    bus (n,): True inside; closed (l,), unit_on (g,): status; participation (g,): share of each unit in the
-    island's imbalance, units at 0 take none; chosen (g,): units that take all of it while any of them is on;
-    solution: shared with the other islands, each writes its own buses and units only. mode (g,):
-    ``HOLDS_VOLTAGE``, or at the upper (1) or lower (-1) reactive limit. may_force (g,): shared too; which
-    units may for now give FORCING_PU of their upper limit; forced (g,): which of them do, is_forcing:
-    whether any does.
-    Loads and unit powers are rounded to float32 by lightsim2grid (1e-5 MW), so balances hold to that.
+    may_force (g,): shared with the other islands; which units may for now give FORCING_PU of their upper
+    limit; forced (g,): which of them do, is_forcing: whether any does.
     """
 
     def __init__(
@@ -73,23 +62,16 @@ class IslandSolver:
         solution: Solution,
         may_force: Flags,
     ) -> None:
-        self.bus = bus
-        self.load = bus[case.load_bus]
-        self.unit = bus[case.unit_bus] & unit_on
-        self._case = case
-        self._model = model.copy()
-        self._modes = modes
-        self._solution = solution
-        self._participation, self._chosen = participation, chosen
+        super().__init__(case, model, modes, bus, closed, unit_on, participation, chosen, solution)
         self._may_force = may_force
         self.forced = np.zeros(len(participation), dtype=np.bool_)
         self.is_forcing = False
-        self._share = np.zeros(len(participation))
-        self._positions = branch_positions(case)
-        self._buses = np.flatnonzero(bus)
-        self.mode = np.full(len(case.unit_name), HOLDS_VOLTAGE, dtype=np.int64)
+        self._newton, self._pairs = self._model.get_ac_algo_config(), paired(model.get_ac_algo_config())
+        self._model.set_ac_algo_config(self._pairs)
+        # Whether the units' modes suit the last solution.
+        self._settled = False
         self._machines = Machines(
-            self._buses,
+            self._units,
             case.unit_bus,
             case.unit_voltage_pu,
             modes.low_mvar,
@@ -99,104 +81,6 @@ class IslandSolver:
             np.zeros(len(self.mode), dtype=np.bool_),
             np.zeros_like(self.mode),
         )
-        self._power32 = np.zeros(modes.rows * len(case.unit_name), dtype=np.float32)
-        self._given = np.zeros(len(self._power32), dtype=np.bool_)
-        self._switch_off_outside(closed & bus[case.branch_from])
-        self._flat = np.where(bus, 1.0 + 0.0j, 0.0j)
-        self._follow_units()
-        if np.abs(solution.voltage[self._buses]).min() == 0.0:
-            # Large networks have no solution within reach of a flat start.
-            solution.voltage[self._buses] = case.bus_printed_pu[self._buses]
-
-    def _switch_off_outside(self, closed: Flags) -> None:
-        case, model = self._case, self._model
-        for i in np.flatnonzero(~closed):
-            self.open_branch(int(i))
-        for i in np.flatnonzero(~self.unit):
-            model.deactivate_gen(int(i))
-        for i in np.flatnonzero(~self.load):
-            model.deactivate_load(int(i))
-        for shunt, bus in enumerate(shunt_buses(case)):
-            if not self.bus[bus]:
-                model.deactivate_shunt(shunt)
-
-    def _share_imbalance(self) -> None:
-        """After a change of units: who takes the imbalance, the chosen or all."""
-        chosen = self._chosen & self.unit
-        takes = (chosen if chosen.any() else self.unit) & (self._participation > 0.0)
-        for i in np.flatnonzero(takes != (self._share > 0.0)):
-            row = int(self._modes.row_of(i, self.mode))
-            if takes[i]:
-                self._model.add_gen_slackbus(row, float(self._participation[i]))
-            elif self.unit[i]:
-                self._model.remove_gen_slackbus(row)
-        self._share = np.where(takes, self._participation, 0.0)
-        self._has_source = bool(takes.any())
-
-    def _follow_units(self) -> None:
-        """After a change of units: flat start, and which of the model's machines stand for them."""
-        case = self._case
-        self._units = np.flatnonzero(self.unit)
-        self._machines = self._machines._replace(units=self._units)
-        self._flat[self._buses] = 1.0
-        self._flat[case.unit_bus[self.unit]] = case.unit_voltage_pu[self.unit]
-        self._share_imbalance()
-        self._follow_modes()
-
-    def _follow_modes(self) -> None:
-        self._rows = self._modes.row_of(self._units, self.mode)
-        self._given[:] = False
-        self._given[self._rows] = True
-
-    # Status
-
-    def open_branch(self, i: int) -> None:
-        """Take branch i out; the caller knows that the island stays in one part."""
-        model, is_transformer = self._model, self._case.branch_is_transformer[i]
-        (model.deactivate_trafo if is_transformer else model.deactivate_powerline)(int(self._positions[i]))
-
-    def close_branch(self, i: int) -> None:
-        """Put branch i back between two buses of this island."""
-        model, is_transformer = self._model, self._case.branch_is_transformer[i]
-        (model.reactivate_trafo if is_transformer else model.reactivate_powerline)(int(self._positions[i]))
-
-    def drop_unit(self, i: int) -> None:
-        """Take unit i out; its bus becomes a load bus unless another unit holds its voltage."""
-        self._switch_off(i)
-        self.unit[i] = False
-        self._solution.unit_mw[i] = self._solution.unit_mvar[i] = 0.0
-        self._follow_units()
-
-    def add_unit(self, i: int) -> None:
-        """Put unit i on, holding the voltage of its bus."""
-        self.unit[i] = True
-        self.mode[i] = HOLDS_VOLTAGE
-        self._model.reactivate_gen(i)
-        self._follow_units()
-
-    def _switch_off(self, i: int) -> None:
-        row = int(self._modes.row_of(i, self.mode))
-        if self._share[i] > 0.0:
-            self._model.remove_gen_slackbus(row)
-        self._model.deactivate_gen(row)
-
-    def _switch_modes(self, mode: Index, unit_mw: Floats) -> None:
-        """Let other machines of the model stand for the units whose mode changes; each keeps its power."""
-        for i in self._units[mode[self._units] != self.mode[self._units]]:
-            self._switch_off(int(i))
-            self.mode[i] = mode[i]
-            row = int(self._modes.row_of(i, self.mode))
-            self._model.reactivate_gen(row)
-            if self._share[i] > 0.0:
-                self._model.add_gen_slackbus(row, float(self._share[i]))
-        self._follow_modes()
-        self._give_power(unit_mw)
-
-    def _give_power(self, unit_mw: Floats) -> None:
-        place(unit_mw, self._units, self._rows, self._power32)
-        self._model.update_gens_p(self._given, self._power32)
-
-    # Solving
 
     def solve(self, load_mw: Floats32, load_mvar: Floats32, unit_mw: Floats) -> Start:
         """Solve for demand (d,) and mechanical power (g,), whose sum the participating units make good.
@@ -219,7 +103,7 @@ class IslandSolver:
         if start == "none" and (self.mode != HOLDS_VOLTAGE).any():
             # That units gave their limits before says nothing of now.
             start = "flat" if self._all_in_control(unit_mw) else "none"
-        if not self._modes.limited or start == "none":
+        if not self._modes.limited or start == "none" or self._settled:
             return start
         start = self._respect_limits(unit_mw, start)
         return (
@@ -246,7 +130,7 @@ class IslandSolver:
         without end: there the unit keeps control, for shedding load would not help. This ends: units that
         keep control only become more, and each comes back a limited number of times.
         """
-        machines = self._machines
+        self._machines = machines = self._machines._replace(units=self._units)
         machines.kept.fill(False)
         machines.returns.fill(0)
         while True:
@@ -296,34 +180,52 @@ class IslandSolver:
         return False
 
     def _solve_as_switched(self) -> Start:
+        found = self._run(self._model.ac_pf, self._solution.voltage, PAIRED_ITERATIONS)
+        if len(found) and self._keep(found, SUSPECT_VOLTAGE_PU):
+            return "warm"
+        self._model.set_ac_algo_config(self._newton)
+        start = self._solve_by_newton()
+        self._model.set_ac_algo_config(self._pairs)
+        return start
+
+    def _solve_by_newton(self) -> Start:
         found = self._try(self._solution.voltage)
-        if found is not None and lowest_voltage(found, self._buses) >= SUSPECT_VOLTAGE_PU:
-            return self._keep(found, "warm")
+        if found is not None and self._keep(found, SUSPECT_VOLTAGE_PU):
+            return "warm"
         flat = self._try(self._flat)
         if flat is not None:
-            return self._keep(flat, "flat" if found is None else "warm")
+            self._keep(flat)
+            return "flat" if found is None else "warm"
         if found is not None:
             self._try(found)
-            return self._keep(found, "warm")
+            self._keep(found)
+            return "warm"
         linear = self._run(self._model.dc_pf, self._flat)
         found = self._try(linear) if len(linear) else None
-        return "none" if found is None else self._keep(found, "dc")
+        if found is None:
+            return "none"
+        self._keep(found)
+        return "dc"
 
     def _try(self, start: Complexes) -> Complexes | None:
         voltage = self._run(self._model.ac_pf, start)
-        if not len(voltage) or not lowest_voltage(voltage, self._buses) >= FALSE_VOLTAGE_PU:
-            return None
-        return voltage
+        sound = len(voltage) > 0 and lowest_voltage(voltage, self._buses) >= FALSE_VOLTAGE_PU
+        return voltage if sound else None
 
     @staticmethod
-    def _run(solve: Callable[..., Complexes], start: Complexes) -> Complexes:
+    def _run(
+        solve: Callable[..., Complexes], start: Complexes, iterations: int = MAX_ITERATIONS
+    ) -> Complexes:
         """A solution from ``start``, empty without one; an error of the solver is no solution either."""
         try:
-            return solve(start.copy(), MAX_ITERATIONS, TOLERANCE_PU)
+            return solve(start, iterations, TOLERANCE_PU)
         except RuntimeError:
             return np.zeros(0, dtype=np.complex128)
 
-    def _keep(self, voltage: Complexes, start: Start) -> Start:
+    def _keep(self, voltage: Complexes, least_pu: float = FALSE_VOLTAGE_PU) -> bool:
+        """Take what the model has just found, ``voltage`` (n,); False where that is below ``least_pu``."""
         power, reactive, _ = self._model.get_gen_res()
-        take_solution(voltage, power, reactive, self._buses, self._units, self._rows, *self._solution)
-        return start
+        kept, self._settled = take_solution(
+            voltage, power, reactive, least_pu, self._buses, self._placed, self._limits, *self._solution
+        )
+        return bool(kept)

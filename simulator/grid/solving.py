@@ -14,7 +14,7 @@ from simulator.grid.events import EventLog
 from simulator.grid.feeders import BLOCKS, ShedCause
 from simulator.grid.powerflow import DEAD, PowerFlow
 from simulator.grid.protection import FIELD_COOLED_S, FORCING_S, DynamicsSettings, ProtectionSettings
-from simulator.grid.relays import OverloadRelays, VoltageRelays
+from simulator.grid.relays import OverloadRelays, VoltageRelays, none_stirs
 from simulator.grid.state import GridState
 
 Floats = NDArray[np.float64]
@@ -49,6 +49,8 @@ class SolvedGrid(GridState):
         self._any_forced = False
         self._flow.may_force.fill(True)
         self.lowest_voltage_pu: Floats = np.zeros(len(case.bus_name))
+        # Whether the present state is in that.
+        self._lowest_noted = False
         self.t_s = 0.0
 
     def _disturbed(self) -> None:
@@ -76,12 +78,13 @@ class SolvedGrid(GridState):
         if self._any_forced:
             forced_s = self.t_s - self._forced_from_s
             np.logical_or(forced_s < FORCING_S, forced_s >= FIELD_COOLED_S, out=self._flow.may_force)
-        attempts = self._flow.solve(self._active, self._reactive, self._dynamics.units.power)
-        return [attempt.island for attempt in attempts if attempt.start == "none"]
+        starts = self._flow.solve(self._active, self._reactive, self._dynamics.units.power)
+        self._lowest_noted = False
+        return [i for i, start in enumerate(starts) if start == "none"] if "none" in starts else []
 
     def _count_forcing(self) -> None:
         """Units that had to force their fields may do so for FORCING_S, and not again until they are cool."""
-        if not any(solver.is_forcing for solver in self._flow.islands):
+        if not self._flow.is_forcing:
             return
         forced, self._any_forced = self._flow.forced, True
         # The limits come back at their time.
@@ -138,9 +141,12 @@ class SolvedGrid(GridState):
             alive = self._flow.bus_island[self._case.load_bus] != DEAD
             steps_left = self.feeders.opened_by("uvls") < self._protection.uvls_max_steps
             self._uvls.in_service[:] = alive & steps_left & self.feeders.can_shed()
-        voltage = self.bus_voltage_pu
+        loading, voltage = self.branch_loading_pu, self.bus_voltage_pu
+        if none_stirs(self._overload, self._uvls, self._unit_voltage, loading, voltage):
+            self._relay_s = math.inf
+            return
         self._relay_s = min(
-            self._overload.measure(self.branch_loading_pu),
+            self._overload.measure(loading),
             self._uvls.measure(voltage),
             self._unit_voltage.measure(voltage),
         )

@@ -48,32 +48,25 @@ class GridState:
         self._case, self._flow, self._dynamics = case, flow, dynamics
         self._load_of_bus = {case.bus_name[b]: i for i, b in enumerate(case.load_bus)}
         self.feeders = Feeders(case.load_mw)
-        self.load_demand_mw: Floats = case.load_mw.copy()
-        self.load_demand_mvar: Floats = case.load_mvar.copy()
+        self._demand = np.stack((case.load_mw, case.load_mvar))
+        self.load_demand_mw, self.load_demand_mvar = self._demand
         self._served_mw = np.zeros(len(case.load_mw))
-        # Per island, draws of single feeders.
-        self._drawn_mw = np.zeros(len(case.bus_name))
-        self._active = np.zeros(len(case.load_mw), dtype=np.float32)
-        self._reactive = np.zeros(len(case.load_mw), dtype=np.float32)
+        self._given = np.zeros(self._demand.shape, dtype=np.float32)
+        self._active, self._reactive = self._given
 
     def _connect(self) -> None:
         """Demand behind closed feeders, for the power flow and the swing equation."""
         dynamics = self._dynamics
         connected_demand(
-            self.load_demand_mw,
-            self.load_demand_mvar,
+            self._demand,
             self.feeders.served_share(),
             self.feeders.draw_mw(),
-            self._case.load_bus,
-            self._flow.bus_island,
-            dynamics.islands.hz,
+            dynamics.loads.island,
+            dynamics.islands.table,
             self._case.nominal_hz,
             dynamics.load_damping,
             self._served_mw,
-            self._active,
-            self._reactive,
-            dynamics.islands.load_mw,
-            self._drawn_mw,
+            self._given,
         )
 
     @property
@@ -90,6 +83,11 @@ class GridState:
     def load_shed_mw(self) -> Floats:
         """(d,) demand behind opened feeders."""
         return np.asarray(self.load_demand_mw * (1.0 - self.feeders.served_share()))
+
+    @property
+    def shed_mw(self) -> float:
+        """Demand behind opened feeders of all loads together."""
+        return 0.0 if self.feeders.all_closed else float(self.load_shed_mw.sum())
 
     @property
     def shed_mw_by_cause(self) -> dict[str, float]:
@@ -123,14 +121,24 @@ class GridState:
 
     @property
     def bus_energised(self) -> Flags:
-        """(n,) in a living island."""
-        return np.asarray(self._flow.bus_island != DEAD)
+        """(n,) in a living island; another array after every change."""
+        return self._flow.energised
 
     @property
     def bus_frequency_hz(self) -> Floats:
         """(n,) frequency, NaN where dead."""
-        hz = self._dynamics.bus_hz(self._flow.bus_island)
-        return np.where(self.bus_energised, hz, np.nan)
+        return self._dynamics.bus_hz(self._flow.bus_island, dead_hz=np.nan)
+
+    @property
+    def bus_island(self) -> Index:
+        """(n,) number of the living island that a bus is in, DEAD where it is in none."""
+        return self._flow.bus_island
+
+    @property
+    def island_frequency_hz(self) -> Floats:
+        """Frequency of every living island, by its number; what follows the last one means nothing."""
+        hz: Floats = self._dynamics.islands.hz
+        return hz
 
     @property
     def branch_flow_from_mw(self) -> Floats:

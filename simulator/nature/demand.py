@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from simulator.grid.case import GridCase
@@ -59,7 +60,7 @@ class ElectricDemand:
         self._first = start.replace(minute=0, second=0, microsecond=0)
         self._offset_s = (start - self._first).total_seconds()
         self._scan_s = scan_s
-        self._mw, self._mvar = case.load_mw * scale, case.load_mvar * scale
+        self._nominal = np.stack((case.load_mw, case.load_mvar)) * scale
         names = tuple(case.bus_name[b] for b in case.load_bus)
         self._mix = class_mix(case.name, names, classes)
         self._profiles = Profiles()
@@ -72,25 +73,31 @@ class ElectricDemand:
         self._areas = weather.positions(case.bus_area[case.load_bus]) if weather is not None else None
         self._local = CorrelatedNoise(seed, "demand", names, scan_s, NOISE_TIME_CONSTANT_S)
         self._common = CorrelatedNoise(seed, "demand-common", ("system",), scan_s, NOISE_TIME_CONSTANT_S)
-        self._hour = -1
-        self._now = self._next = np.empty(0)
+        # Factors at the full hours before and after now.
+        self._hour, self._hourly = -1, np.empty((2, len(names)))
 
     def at(self, step: int) -> tuple[Floats, Floats]:
         """(MW, Mvar) per load at scan number ``step``; new arrays. Steps never decrease."""
-        factor = self.expected(step * self._scan_s) * (
-            1.0 + LOCAL_NOISE_SHARE * self._local.at(step) + COMMON_NOISE_SHARE * self._common.at(step)[0]
-        )
-        return self._mw * factor, self._mvar * factor
+        share = self._hour_share(step * self._scan_s)
+        asked = np.empty_like(self._nominal)
+        local, common = self._local.at(step), float(self._common.at(step)[0])
+        _noisy_demand(self._nominal, self._hourly, share, local, common, asked)
+        return asked[0], asked[1]
 
     def expected(self, t_s: float) -> Floats:
         """(loads,) factor on the scaled nominal loads without noise; linear between full hours."""
+        share = self._hour_share(t_s)
+        return np.asarray((1.0 - share) * self._hourly[0] + share * self._hourly[1])
+
+    def _hour_share(self, t_s: float) -> float:
+        """How much of the hour has passed at t_s; ``_hourly`` is of that hour then."""
         hours = (self._offset_s + t_s) / 3600.0
         whole = math.floor(hours)
         if whole != self._hour:
-            self._now = self._next if whole == self._hour + 1 and self._hour >= 0 else self._row(whole)
-            self._next, self._hour = self._row(whole + 1), whole
-        share = hours - whole
-        return np.asarray((1.0 - share) * self._now + share * self._next)
+            follows = whole == self._hour + 1 and self._hour >= 0
+            self._hourly[0] = self._hourly[1] if follows else self._row(whole)
+            self._hourly[1], self._hour = self._row(whole + 1), whole
+        return hours - whole
 
     def _row(self, hour: int) -> Floats:
         """(loads,) factor at a full hour, counted from the one in which the run starts."""
@@ -101,6 +108,22 @@ class ElectricDemand:
             change = temperature_response(self._weather.temperature_c(hour), self._weather.normal_c(hour))
             row = row * (1.0 + (self._mix @ SENSITIVE) * change[self._areas])
         return np.asarray(row)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _noisy_demand(
+    nominal: Floats, hourly: Floats, share: float, local: Floats, common: float, asked: Floats
+) -> None:
+    """MW and Mvar (2, loads) into ``asked``.
+
+    hourly: (2, loads) factors at the full hours before and after now; share: how much of the hour has passed.
+    local (loads,), common: noise of unit variance.
+    """
+    for i in range(len(local)):
+        expected = (1.0 - share) * hourly[0, i] + share * hourly[1, i]
+        noise = 1.0 + LOCAL_NOISE_SHARE * local[i] + COMMON_NOISE_SHARE * common
+        asked[0, i] = nominal[0, i] * (expected * noise)
+        asked[1, i] = nominal[1, i] * (expected * noise)
 
 
 def temperature_response(actual_c: Floats, normal_c: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from simulator.draws import BLOCK_STEPS, Draws
@@ -28,12 +29,25 @@ class CorrelatedNoise:
         self._draws = Draws(seed, role, elements, block_steps=block_steps)
         self._keep = float(np.exp(-step_s / time_constant_s))
         self._fresh = float(np.sqrt(1.0 - self._keep**2))
-        self._value = self._draws.at(0).copy()
-        self._step = 0
+        self._block_steps, self._block = block_steps, 0
+        self._values = self._draws.block(0)
+        _remember(self._values[1:], self._values[0], self._keep, self._fresh)
 
     def at(self, step: int) -> Floats:
-        """Values at ``step``, which never decreases; a new array at every step."""
-        while self._step < step:
-            self._step += 1
-            self._value = self._keep * self._value + self._fresh * self._draws.at(self._step)
-        return self._value
+        """Values at ``step``, which never goes back by a block; not to be written to."""
+        block, row = divmod(step, self._block_steps)
+        while self._block < block:
+            self._block += 1
+            last, self._values = self._values[-1], self._draws.block(self._block)
+            _remember(self._values, last, self._keep, self._fresh)
+        values: Floats = self._values[row]
+        return values
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _remember(values: Floats, last: Floats, keep: float, fresh: float) -> None:
+    """Make of independent numbers (steps, elements) the noise that follows ``last`` (elements,), in place."""
+    for step in range(len(values)):
+        for i in range(len(last)):
+            before = last[i] if step == 0 else values[step - 1, i]
+            values[step, i] = keep * before + fresh * values[step, i]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from simulator.water.layout import DAY_S, Floats
+from simulator.water.layout import DAY_S
 
 EQUAL = 1e-3  # EPANET's tolerance of an equality
 ROUNDING = 1e-6  # a level that is computed from a volume comes back a hair off
@@ -85,7 +85,7 @@ class Moment(NamedTuple):
     scan_s: float
 
 
-def decide(actions: Sequence[Action], values: Floats, now: Moment) -> Order | None:
+def decide(actions: Sequence[Action], values: Sequence[float], now: Moment) -> Order | None:
     """What the actions of one link order on (signals,) values, NaN where missing; None leaves it as it is.
 
     A missing value silences every action that asks for it.
@@ -111,7 +111,7 @@ def _ordered(action: Action, now: Moment) -> Order:
     return Order(True, speed) if speed > 0.0 else Order(False)
 
 
-def _hold(premises: Sequence[Premise], values: Floats, now: Moment) -> bool | None:
+def _hold(premises: Sequence[Premise], values: Sequence[float], now: Moment) -> bool | None:
     result = True
     for premise in premises:
         if premise.quantity == "signal" and math.isnan(values[premise.signal]):
@@ -125,9 +125,9 @@ def _hold(premises: Sequence[Premise], values: Floats, now: Moment) -> bool | No
     return result
 
 
-def _test(premise: Premise, values: Floats, now: Moment) -> bool:
+def _test(premise: Premise, values: Sequence[float], now: Moment) -> bool:
     if premise.quantity == "signal":
-        value = float(values[premise.signal])
+        value = values[premise.signal]
         if premise.relation in ("=", "!="):
             return (abs(value - premise.value) <= EQUAL) == (premise.relation == "=")
         above = value - premise.value

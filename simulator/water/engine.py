@@ -12,7 +12,7 @@ import math
 import warnings
 import weakref
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from epanet import toolkit as en
@@ -74,6 +74,12 @@ def still(layout: Layout, requested_m3h: Floats, relative_error: float, converge
     return Solution(head, nodes, requested_m3h, nodes, flows, pumps, relative_error, converged)
 
 
+def depend_on_pressure(project: Any) -> None:
+    """Let an EPANET project deliver by the square root of pressure below REQUIRED_PSI (Wagner 1988)."""
+    required = REQUIRED_PSI * _PSI_TO_UNIT[int(en.getoption(project, en.PRESS_UNITS))]
+    en.setdemandmodel(project, en.PDA, 0.0, required, PRESSURE_EXPONENT)
+
+
 class Engine:
     """An EPANET project behind NumPy arrays. patterns: see ``replace_patterns``.
 
@@ -116,8 +122,7 @@ class Engine:
         en.settimeparam(project, en.DURATION, FOREVER_S)
         # Some INPs ask for less than EPANET's default; at 0.01 a day of L-Town loses 0.03 % of its water.
         self._refine(ACCURACY)
-        required = REQUIRED_PSI * _PSI_TO_UNIT[int(en.getoption(project, en.PRESS_UNITS))]
-        en.setdemandmodel(project, en.PDA, 0.0, required, PRESSURE_EXPONENT)
+        depend_on_pressure(project)
         for node in self.layout.tank_nodes:
             # Without this EPANET shuts the inlet of a full tank, and nothing ever overflows.
             en.setnodevalue(project, int(node) + 1, en.CANOVERFLOW, 1)

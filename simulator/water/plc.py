@@ -115,24 +115,27 @@ class PumpController:
         self._values[fresh] = values[fresh]
         self._heard_s[fresh] = t_s
         stale = t_s - self._heard_s > self._fail_safe.stale_s
+        # Conditions read values one by one, which a list gives faster.
+        known, any_stale = self._values.tolist(), bool(stale.any())
         now = Moment((self._start_s + t_s) % DAY_S, self._elapsed_start_s + t_s, t_s - self._last_s)
         for i in range(len(self.names)):
-            order = self._order(i, now, stale)
+            fails = any_stale and self._lacks(i, stale)
+            order = self._failed(i, now) if fails else self._order(i, known, now)
             if order is not None:
                 self._obey(i, order)
         self._last_s = t_s
         return self.on.copy()
 
-    def _order(self, i: int, now: Moment, stale: Bools) -> Order | None:
+    def _lacks(self, i: int, stale: Bools) -> bool:
+        """Whether a link in mode auto has to do without a value that it asks for."""
+        return not (i in self._manual or i in self._estimate) and bool(stale[self._asked[i]].any())
+
+    def _order(self, i: int, known: list[float], now: Moment) -> Order | None:
         if i in self._manual:
             return Order(self._manual[i])
-        values = self._values
         if i in self._estimate:
-            values = values.copy()
-            values[: self._levels] = self._estimate[i]
-        elif stale.any() and stale[self._asked[i]].any():
-            return self._failed(i, now)
-        return decide(self._actions[i], values, now)
+            known = [self._estimate[i]] * self._levels + known[self._levels :]
+        return decide(self._actions[i], known, now)
 
     def _failed(self, i: int, now: Moment) -> Order | None:
         match self._fail_safe.on_stale:

@@ -75,7 +75,7 @@ def _band(actions: Sequence[Action], tank: int, signals: int, start_s: float, en
     now = Moment((start_s + width_s / 2.0) % DAY_S, start_s + width_s / 2.0, 0.0)
     levels = sorted({p.value for action in actions for p in action.premises if p.signal == tank})
     probes = [levels[0] - 1.0, *((a + b) / 2.0 for a, b in itertools.pairwise(levels)), levels[-1] + 1.0]
-    decided = [decide(actions, np.full(signals, probe), now) for probe in probes]
+    decided = [decide(actions, [probe] * signals, now) for probe in probes]
     orders = [None if order is None else order.is_open for order in decided]
     # Borders of the probed intervals: order i holds between border i and border i + 1.
     borders = [-np.inf, *levels, np.inf]

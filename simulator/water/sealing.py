@@ -25,15 +25,17 @@ def solve_sealed(
     refill: whether filling may be tried at all. Returns the solution and (links,) what was open in it.
     Raises NoSolutionError.
     """
+    if not dry.any():
+        return _solve(engine, inp_time_s, level_m, link_open, dry), link_open
     layout = engine.layout
     levels = np.where(dry, layout.tank_level_min_m, level_m)
     usable = link_open.copy()
     for tank in np.flatnonzero(dry).tolist():
         usable[list(layout.tank_links[tank])] = False
-    if dry.any() and not is_fed(layout, link_open, dry, engine.draws):
+    if not is_fed(layout, link_open, dry, engine.draws):
         return engine.stand_still(inp_time_s), usable
     solution = _solve(engine, inp_time_s, levels, usable, dry)
-    if not refill or not dry.any():
+    if not refill:
         return solution, usable
     trial = usable.copy()
     for tank in np.flatnonzero(dry).tolist():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from simulator.water.layout import Floats, Layout
 SERVICE_PRESSURE_M = 14.06  # 20 psi
 
 
-@dataclasses.dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Figures that hold until the next solution.
 
     Node arrays (nodes,): pressure_m is at least 0, because a pipe that is not full shows no pressure;
@@ -57,9 +56,9 @@ def derive(layout: Layout, solution: Solution, link_open: Bools, sealed: Bools) 
         tank_inflow_m3h=inflow,
         pump_flow_m3h=np.where(running, np.maximum(solution.flow_m3h[layout.pumps], 0.0), 0.0),
         pump_power_kw=np.where(running, solution.pump_power_kw, 0.0),
-        pump_running=running.copy(),
+        pump_running=running,
         supplied_m3h=delivered - total - float(solution.node_net_m3h[layout.reservoirs].sum()),
         delivered_m3h=delivered,
         leaked_m3h=float(solution.node_net_m3h[layout.junctions].sum()) - total,
-        customers_without_pressure=int((pressure[layout.demand_nodes] < SERVICE_PRESSURE_M).sum()),
+        customers_without_pressure=int(np.count_nonzero(pressure[layout.demand_nodes] < SERVICE_PRESSURE_M)),
     )

@@ -43,10 +43,10 @@ def elements_with(layout: Layout, quantity: str) -> tuple[str, ...]:
 
 
 class TrueSignals:
-    """Reads ``signals`` off a network; every signal must exist there (``elements_with``)."""
+    """Reads ``signals``, ``count`` of them, off a network; each must exist there (``elements_with``)."""
 
     def __init__(self, signals: Sequence[Signal], water: Water) -> None:
-        self._water, self._count = water, len(signals)
+        self._water, self.count = water, len(signals)
         found: dict[str, list[tuple[int, int]]] = {}
         pumps = {name: i for i, name in enumerate(water.layout.pump_names)}
         names: dict[str, dict[str, int]] = {}
@@ -65,7 +65,7 @@ class TrueSignals:
 
     def read(self) -> Floats:
         """(signals,) true values of the interval that ended now; levels of now."""
-        values: Floats = np.empty(self._count)
+        values: Floats = np.empty(self.count)
         for group in self._groups:
             values[group.places] = group.read(self._water)[group.elements]
         return values

@@ -121,7 +121,11 @@ class Water(Failures):
 
         Raises ValueError if a factor is negative or not finite.
         """
-        if not (np.isfinite(factor).all() and np.greater_equal(factor, 0.0).all()):
+        if isinstance(factor, np.ndarray):
+            allowed = bool((np.isfinite(factor) & (factor >= 0.0)).all())
+        else:
+            allowed = 0.0 <= factor < math.inf
+        if not allowed:
             raise ValueError(f"demand factor: {factor!r} is not allowed; allowed: finite, at least 0")
         self._factor, self._factor_changed = factor, True
 

@@ -47,7 +47,8 @@ def seen():
         )
         for i, (link, tag, operation) in enumerate(tags)
     ]
-    order = Command("control", 0, 14, 56.0, setpoints=[Setpoint(LINKS[1], pump, "pump_on", 0.0)])
+    off = Setpoint(LINKS[1], pump, "pump_on", 0.0)
+    order = Command("control", 0, 14, 56.0, power_mw=[], setpoints=[off])
     for k in range(17):
         inbox = {topics.TAPS: taps if k == 1 else [], topics.COMMANDS: [order] if k == 15 else []}
         messages = [out.message for out in role.step(k, 4.0 * k, inbox)]

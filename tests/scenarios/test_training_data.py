@@ -12,7 +12,8 @@ import pytest
 from detectors.dataset import load_run
 from scenarios import training_data
 from scenarios.catalogue import SCENARIOS, attackers
-from scenarios.scenario import MAX_SEED, load_scenario
+from scenarios.scenario import load_scenario
+from scenarios.scenario_sections import MAX_SEED
 from scenarios.training_data import DataConfig, generate, label
 from scenarios.training_starts import training_start
 from scenarios.workers import run_arms

@@ -75,4 +75,10 @@ class Driver:
 def order(link: str, element: str, quantity: str, value: float) -> Command:
     """One set-point as a command."""
     setpoint = Setpoint(link=link, element=element, quantity=quantity, value=value)
-    return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=[setpoint])
+    return Command(producer="control", seq=0, k=0, t_s=0.0, power_mw=[], setpoints=[setpoint])
+
+
+def unit_orders(plant: Plant, power_mw: dict[str, float]) -> Command:
+    """Set-points of these units as a command."""
+    power = [power_mw.get(unit.name, float("nan")) for unit in plant.model.units]
+    return Command(producer="control", seq=0, k=0, t_s=0.0, power_mw=power, setpoints=[])

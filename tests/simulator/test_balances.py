@@ -17,7 +17,7 @@ from simulator.settings import (
 )
 from streams.messages import Tap
 from tests.simulator.balances import Balances
-from tests.simulator.small_plant import SCAN_S, order, running
+from tests.simulator.small_plant import SCAN_S, order, running, unit_orders
 
 LEVELS = {"net1": ("RTU-2>PLC", "RTU-2/level_m"), "net3": ("RTU-1>PLC", "RTU-1/level_m")}
 SYSTEMS = {
@@ -94,7 +94,7 @@ def act(driver, link, tag, action):
     grid, loads = plant.grid, len(plant.grid.load_demand_mw)
     if what == "setpoint":
         unit = model.units[which % len(model.units)]
-        return [order(unit.command_link, unit.name, "power_mw", how * unit.p_max_mw)]
+        return [unit_orders(plant, {unit.name: how * unit.p_max_mw})]
     if what == "pump":
         pump = model.pumps[which % len(model.pumps)]
         quantity = "pump_auto" if how == "pump_auto" else "pump_on"

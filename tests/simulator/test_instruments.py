@@ -167,18 +167,23 @@ def test_faults_of_an_instrument():
 
 def test_the_kernel_is_its_formula():
     luck = np.random.Generator(np.random.Philox(key=1))
-    true, before, noise, offset = luck.normal(0.0, 100.0, (4, 50))
-    late, share, absolute = luck.uniform(0.0, 0.2, (3, 50))
-    gain, step = luck.uniform(0.9, 1.1, 50), luck.uniform(0.001, 0.5, 50)
-    low, high = np.full(50, -150.0), np.full(50, 150.0)
-    exact = luck.random(50) < 0.1
-    out = np.empty(50)
-    read_out(true, before, late, gain, offset, share, absolute, noise, low, high, step, exact, out)
-    for i in range(50):
-        seen = (1.0 - late[i]) * true[i] + late[i] * before[i]
+    true, before = luck.normal(0.0, 100.0, (2, 50))
+    slots = np.flatnonzero(luck.random(50) < 0.9)
+    count = len(slots)
+    noise, offset = luck.normal(0.0, 100.0, (2, count))
+    late, share, absolute = luck.uniform(0.0, 0.2, (3, count))
+    gain, step = luck.uniform(0.9, 1.1, count), luck.uniform(0.001, 0.5, count)
+    low, high = np.full(count, -150.0), np.full(count, 150.0)
+    out = true.copy()
+    device = np.array([late, gain, offset, share, absolute, low, high, step])
+    read_out(true, before, slots, device, noise, out)
+    for i, slot in enumerate(slots):
+        seen = (1.0 - late[i]) * true[slot] + late[i] * before[slot]
         value = gain[i] * seen + offset[i] + (share[i] * abs(seen) + absolute[i]) * noise[i]
         steps = round((value - low[i]) / step[i])
-        expected = true[i] if exact[i] else min(max(low[i] + steps * step[i], low[i]), high[i])
-        assert out[i] == pytest.approx(expected, rel=1e-9, abs=1e-9)
-    assert exact.any()
-    assert (out == high).any()
+        expected = min(max(low[i] + steps * step[i], low[i]), high[i])
+        assert out[slot] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    untouched = np.setdiff1d(np.arange(50), slots)
+    assert untouched.size
+    np.testing.assert_array_equal(out[untouched], true[untouched])
+    assert (out[slots] == high).any()

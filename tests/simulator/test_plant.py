@@ -6,8 +6,9 @@ import pytest
 from simulator.plant import Plant
 from simulator.settings import GridSettings, PlantSettings, TapBudget, WaterSettings
 from streams.errors import BadInput
-from streams.messages import Command, Setpoint, Tap
+from streams.messages import Tap
 from tests.simulator.balances import Balances
+from tests.simulator.small_plant import unit_orders
 
 SCAN_S = 4.0
 
@@ -42,11 +43,7 @@ def plant():
 
 def hold(plant):
     """The commands of a control centre that keeps the schedule."""
-    setpoints = [
-        Setpoint(link=u.command_link, element=u.name, quantity="power_mw", value=u.scheduled_mw)
-        for u in plant.model.units
-    ]
-    return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=setpoints)
+    return unit_orders(plant, {unit.name: unit.scheduled_mw for unit in plant.model.units})
 
 
 def run(plant, scans, inputs=None):
@@ -263,7 +260,9 @@ def test_what_does_not_exist_is_named(changes, named):
 
 
 def test_derating_is_told_when_it_begins_and_when_it_ends(plant, monkeypatch):
-    one = plant()
+    # Units see their water anew after every hydraulic solution: here at every scan.
+    water = WaterSettings(cooled_unit="G89", cooling_node="TN458", hydraulic_step_s=SCAN_S)
+    one = plant(water=water)
     capacity_mw = float(one._case.unit_p_max_mw[one._case.unit_index("G89")])
     shares = iter([1.0, 1.0, 0.5, 0.8, 1.0, 1.0])
     monkeypatch.setattr(one.coupling.coolings, "_delivered_fraction", lambda node: next(shares))

@@ -186,7 +186,7 @@ def test_the_operator_knows_the_pumps_by_their_plcs(ctown):
 
 def order(link, element, quantity, value):
     setpoint = Setpoint(link=link, element=element, quantity=quantity, value=value)
-    return Command(producer="control", seq=0, k=0, t_s=0.0, setpoints=[setpoint])
+    return Command(producer="control", seq=0, k=0, t_s=0.0, power_mw=[], setpoints=[setpoint])
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_switching_order_can_be_tapped():
     )  # fmt: skip
     close = Setpoint("SCADA>S4", "4-14", "branch_closed", 1.0)
     plant = loop.role.plant
-    plant.advance([tap, Command("control", 0, 0, 0.0, setpoints=[close])], 4.0)
+    plant.advance([tap, Command("control", 0, 0, 0.0, power_mw=[], setpoints=[close])], 4.0)
     assert not loop.closed("4-14")
     loop.close()
 
@@ -128,8 +128,8 @@ def test_links_and_tags_for_every_order():
     position = [tag.name for tag in loop.model.tags].index(
         f"S{loop.case.bus_name[loop.case.load_bus[3]]}/feeders_closed"
     )
-    assert loop.role.plant._true[position] == 13.0
-    assert np.isfinite(loop.role.plant._received[position])
+    assert loop.role.plant.sampling.true[position] == 13.0
+    assert np.isfinite(loop.role.plant.sampling.received[position])
     loop.close()
 
 

@@ -57,7 +57,7 @@ ALL_KINDS = [
     Verdict(**HEAD, **VERDICT),
     Alarm(**HEAD, alarm_id="a", source="s", domain="grid", priority="low", state="raised", certified=False),
     Directive(**HEAD, mode="hold_last_good", domain="grid", action="enter", reason="r"),
-    Command(**HEAD, setpoints=[Setpoint("SCADA>S", "g1", "power_mw", 5.0)]),
+    Command(**HEAD, power_mw=[5.0, -2.5], setpoints=[Setpoint("SCADA>S", "p1", "pump_on", 1.0)]),
     Tap(**HEAD, **TAP),
     Intercept(**HEAD, link="S>SCADA", values=[0.0]),
     Truth(**HEAD, **VECTORS),
@@ -81,6 +81,9 @@ def test_missing_values_stay_missing():
     values = decode(encode(Telemetry(**HEAD, link="l", values=[math.nan, 1.0]))).values
     assert math.isnan(values[0])
     assert values[1] == 1.0
+    power = decode(encode(Command(**HEAD, power_mw=[math.nan, 1.0], setpoints=[]))).power_mw
+    assert math.isnan(power[0])
+    assert power[1] == 1.0
 
 
 def altered(message, **fields):
@@ -112,6 +115,7 @@ def unchecked(**vectors):
         (altered(ALL_KINDS[1], score=math.nan), "score = nan"),
         (altered(ALL_KINDS[1], margin=-0.5), "margin = -0.5"),
         (altered(ALL_KINDS[1], value="sure"), "sure"),
+        (altered(ALL_KINDS[4], power_mw=[math.inf]), "power_mw: infinity"),
         (altered(ALL_KINDS[5], end_s=math.inf), "end_s = inf"),
         (altered(ALL_KINDS[5], values=[math.nan]), "values = nan"),
         (altered(ALL_KINDS[8], value=-math.inf), "value = -inf"),
@@ -134,7 +138,8 @@ def test_malformed_payloads_say_why(payload, reason):
     [
         Telemetry(**HEAD, link="l", values=[np.float64(1.0)]),
         Telemetry(**HEAD, link="l", values=[math.inf]),
-        Command(**HEAD, setpoints=[Setpoint("l", "e", "power_mw", math.nan)]),
+        Command(**HEAD, power_mw=[], setpoints=[Setpoint("l", "e", "pump_on", math.nan)]),
+        Command(**HEAD, power_mw=[1.0, -math.inf], setpoints=[]),
         Telemetry(producer="p", seq=0, k=0, t_s=math.nan, link="l", values=[]),
         Truth(**HEAD, **(VECTORS | {"true": np.array([math.inf]).tobytes()})),
     ],

@@ -16,7 +16,6 @@ from streams.messages import (
     Event,
     Outcome,
     PlantModelMessage,
-    Setpoint,
     Tap,
     Telemetry,
     Truth,
@@ -110,7 +109,7 @@ class ToyPlant(Toy):
         for tap in inbox[topics.TAPS]:
             assert self.links.accept(tap) is None
         for command in inbox[topics.COMMANDS]:
-            self.state[0] += command.setpoints[0].value
+            self.state[0] += command.power_mw[0]
         self.state = 0.9 * self.state + np.sin(k + np.arange(len(self.state)))
         measured = self.state.copy()
         measured[5] = np.nan if k % 7 == 0 else measured[5]
@@ -231,9 +230,7 @@ class ToyControl(Toy):
 
     def step(self, k, t_s, inbox):
         value = -0.1 * inbox[topics.TELEMETRY][0].values[0] - len(inbox[topics.DIRECTIVES])
-        command = Command(
-            **self.head(topics.COMMANDS, k, t_s), setpoints=[Setpoint("SCADA>S00", "unit", "power_mw", value)]
-        )
+        command = Command(**self.head(topics.COMMANDS, k, t_s), power_mw=[value], setpoints=[])
         return [Outgoing(topics.COMMANDS, self.name, command)]
 
 

@@ -1,6 +1,7 @@
 """Plant and control centre bound together, without a bus."""
 
-from simulator.control.role import ControlCentre
+from simulator.control.centre import ControlCentre
+from simulator.control.telemetry_vector import TelemetryVector
 from simulator.plant_role import PlantRole
 from simulator.settings import ControlSettings, GridSettings, PlantSettings, WaterSettings
 from streams.messages import Command, Event, Telemetry
@@ -28,6 +29,7 @@ class Loop:
         self.role = PlantRole(settings)
         self.grid, self.case, self.model = self.role.plant.grid, self.role.plant._case, self.role.plant.model
         self.centre = ControlCentre(self.model, control)
+        self.vector = TelemetryVector(self.model)
         self.k, self.t_s = 0, 0.0
         self.commands, self.events, self.orders = [], [], []
         self.telemetry = []
@@ -36,9 +38,13 @@ class Loop:
         out = self.role.step(self.k, self.t_s, {"commands": self.commands, "taps": list(taps)})
         self.events += [o.message for o in out if isinstance(o.message, Event)]
         self.telemetry = [o.message for o in out if isinstance(o.message, Telemetry)]
-        setpoints = self.centre.decide(self.t_s, self.telemetry, [])
-        self.orders += [(self.t_s, s) for s in setpoints if s.quantity not in ("power_mw", "level_m")]
-        self.commands = [Command(producer="control", seq=self.k, k=self.k, t_s=self.t_s, setpoints=setpoints)]
+        received, stations = self.vector.assemble(self.telemetry)
+        water_reported = any(tank.station in stations for tank in self.model.tanks)
+        power_mw, setpoints = self.centre.decide(self.t_s, received, water_reported)
+        self.orders += [(self.t_s, s) for s in setpoints if s.quantity != "level_m"]
+        self.commands = [
+            Command("control", self.k, self.k, self.t_s, power_mw=power_mw.tolist(), setpoints=setpoints)
+        ]
         self.k, self.t_s = self.k + 1, self.t_s + STEP_S
 
     def run(self, seconds, taps=()):

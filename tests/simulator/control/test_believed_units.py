@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from simulator.control.believed_units import OFF_AFTER_S, RETRY_S, SHORT_AFTER_S, BelievedUnits
+from simulator.control.believed_kernels import OFF_AFTER_S, RETRY_S, SHORT_AFTER_S
+from simulator.control.believed_units import BelievedUnits
 
 P_MAX = np.array([200.0, 100.0])
 ASKED = np.array([150.0, 60.0])
@@ -59,3 +60,13 @@ def test_a_started_unit_counts_until_it_proves_nothing():
     units.started(0)
     watch(units, [40.0, 60.0])
     assert not units.unproven.any()
+
+
+def test_a_limited_unit_that_falls_silent_keeps_its_limit():
+    units = BelievedUnits(P_MAX)
+    watch(units, [100.0, 60.0], seconds=SHORT_AFTER_S)
+    assert units.capacity_mw.tolist() == [100.0, 100.0]
+    watch(units, [np.nan, 60.0], seconds=RETRY_S - 4.0)
+    assert units.capacity_mw.tolist() == [100.0, 100.0]
+    watch(units, [np.nan, 60.0])
+    assert units.capacity_mw.tolist() == [200.0, 100.0]

@@ -20,7 +20,7 @@ class World:
         loop.open(*opened)
         loop.run(8.0)
         plant, case = loop.role.plant, loop.case
-        self.true = plant._truth.read()
+        self.true = plant.sampling.true
         self.angle = np.angle(loop.grid._flow.voltage)
         self.magnitude = loop.grid.bus_voltage_pu.copy()
         self.alive = loop.grid.bus_energised.copy()

@@ -55,7 +55,7 @@ def test_a_lie_alarms(loop):
     verdict = role.step(15, 60.0, {topics.TELEMETRY: lied})[0].message
     assert verdict.alarm
     assert verdict.score > 0.0
-    assert "S20/load_mw" in role.last.bad[0].split(" + ")
+    assert "S20/load_mw" in role.estimation.last.bad[0].split(" + ")
 
 
 def test_silence_is_no_verdict_on_the_grid(loop):
@@ -70,5 +70,5 @@ def test_a_missing_status_counts_as_it_was(loop):
     silent = [m for m in loop.telemetry if m.producer != "S1"]
     verdict = role.step(15, 60.0, {topics.TELEMETRY: silent})[0].message
     assert not verdict.alarm
-    assert role._closed.all()
+    assert role.estimation.closed.all()
     assert np.isfinite(verdict.score)

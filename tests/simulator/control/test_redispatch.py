@@ -4,7 +4,6 @@ import pytest
 from simulator.control.dc_model import build_dc_model, bus_index
 from simulator.control.received import ReceivedState
 from simulator.control.redispatch import BAD_DATA_SHARE_OF_RATING, HISTORY_SCANS, Redispatch
-from streams.messages import Telemetry
 
 
 class Field:
@@ -18,7 +17,6 @@ class Field:
         self.power = np.array([150.0, 80.0, 40.0]) * self.load.sum() / 270.0
         self.closed = np.ones(len(model.branches), dtype=bool)
         self.dc = build_dc_model(model, self.closed)
-        self.k = 0
 
     def flows(self, load, power):
         injection = -load
@@ -35,15 +33,8 @@ class Field:
             value[branch.flow_tag] = t if branch.flow_tag.startswith("PDC") else f
             value[branch.status_tag] = 1.0
         value |= dict(zip((u.power_tag for u in self.model.units), self.power, strict=True))
-        stations = {}
-        for tag in self.model.tags:
-            stations.setdefault((tag.station, tag.link), []).append(value.get(tag.name, float("nan")))
-        self.received.update(
-            Telemetry(producer=s, seq=self.k, k=self.k, t_s=4.0 * self.k, link=link, values=values)
-            for (s, link), values in stations.items()
-        )
+        self.received.update(np.array([value.get(tag.name, np.nan) for tag in self.model.tags]))
         self.redispatch.observe()
-        self.k += 1
 
 
 def test_dispatch_is_secure_for_what_is_believed(model):
@@ -98,11 +89,17 @@ def test_protected_loads_reproduce_the_protected_flow(model):
     assert estimate == pytest.approx(field.flows(field.load.copy(), field.power)[0], abs=1.0)
 
 
-def test_history_is_bounded(model):
+@pytest.mark.parametrize(
+    ("scans", "trusted"), [(1, 0), (50, 0), (HISTORY_SCANS, 0), (HISTORY_SCANS + 20, 20)]
+)
+def test_the_safe_mode_trusts_loads_from_before_the_history(model, scans, trusted):
     field = Field(model)
-    for _ in range(HISTORY_SCANS + 20):
+    whole = field.load.copy()
+    for k in range(scans):
+        field.load = whole * (1.0 + 0.001 * k)
         field.report()
-    assert len(field.redispatch._history) == HISTORY_SCANS
+    field.redispatch.enter_safe_mode()
+    np.testing.assert_array_equal(field.redispatch._trusted, whole * (1.0 + 0.001 * trusted))
 
 
 def test_a_unit_that_is_off_gets_nothing(model):

@@ -4,7 +4,6 @@ import pytest
 
 from simulator.control.received import ReceivedState
 from simulator.control.water_scada import WaterScada
-from streams.messages import Telemetry
 
 
 def run(model, minutes, level_of, inflow_m3h, safe_from=None):
@@ -13,21 +12,9 @@ def run(model, minutes, level_of, inflow_m3h, safe_from=None):
     for k in range(minutes + 1):
         if k:
             true += inflow_m3h / 60.0 / model.tanks[0].area_m2
-        received.update(
-            [
-                Telemetry(
-                    producer="RTU-T1",
-                    seq=k,
-                    k=k,
-                    t_s=60.0 * k,
-                    link="RTU-T1>SCADA",
-                    values=[level_of(k, true)],
-                ),
-                Telemetry(
-                    producer="FM-T1", seq=k, k=k, t_s=60.0 * k, link="FM-T1>SCADA", values=[inflow_m3h]
-                ),
-            ]
-        )
+        tank = model.tanks[0]
+        came = {tank.level_tag: level_of(k, true), tank.inflow_tag: inflow_m3h}
+        received.update(np.array([came.get(tag.name, np.nan) for tag in model.tags]))
         scada.observe(60.0)
         scada.safe = safe_from is not None and k >= safe_from
         setpoints.append(scada.setpoints())
@@ -54,7 +41,8 @@ def test_nothing_is_ordered_outside_the_safe_mode(model):
 def test_pumps_are_released_once_after_it(model):
     received = ReceivedState(model)
     scada = WaterScada(model, received)
-    received.update([Telemetry(producer="RTU-T1", seq=0, k=0, t_s=0.0, link="RTU-T1>SCADA", values=[5.0])])
+    level = model.tanks[0].level_tag
+    received.update(np.array([5.0 if tag.name == level else np.nan for tag in model.tags]))
     scada.observe(60.0)
     scada.safe = True
     assert scada.setpoints()[0].quantity == "level_m"

@@ -6,9 +6,8 @@ import pytest
 from simulator.control.received import ReceivedState
 from simulator.coupling.cooling import TRIP_ONCE_THROUGH_S
 from simulator.settings import CommunicationSettings, CoolingSettings, SupplySettings, WaterSettings
-from streams.messages import Telemetry
 from tests.simulator.balances import Balances
-from tests.simulator.small_plant import SCAN_S, order, running
+from tests.simulator.small_plant import SCAN_S, order, running, unit_orders
 from tests.simulator.small_town import write_town
 
 
@@ -108,7 +107,7 @@ def test_a_backup_keeps_the_tower_full_that_else_runs_dry(plant):
 
 
 def test_a_station_without_control_power_is_blind_and_deaf(plant):
-    unit_bus, tag = "2", "S2/G2_mw"
+    tag = "S2/G2_mw"
     driver = plant(communication=(CommunicationSettings(station="S2", battery_h=0.005, bus="14"),))
     driver.scan()
     driver.isolate("14")
@@ -123,7 +122,7 @@ def test_a_station_without_control_power_is_blind_and_deaf(plant):
     assert np.isfinite(driver.value("S1/G1_mw"))
     units = driver.plant.grid._dynamics.units
     position, before = driver.plant._unit_position["G2"], units.setpoint.copy()
-    driver.scan(order(f"SCADA>S{unit_bus}", "G2", "power_mw", 60.0))
+    driver.scan(unit_orders(driver.plant, {"G2": 60.0}))
     assert units.setpoint[position] == before[position]
     assert np.isnan(driver.report.link_values[driver.plant._command_row["SCADA>S2", "G2"]])
     for i in np.flatnonzero(~driver.plant.grid.branch_closed):
@@ -131,7 +130,7 @@ def test_a_station_without_control_power_is_blind_and_deaf(plant):
     driver.scan()
     assert [event.element for event in driver.kinds("station_back")] == ["S2"]
     assert np.isfinite(driver.value(tag))
-    driver.scan(order(f"SCADA>S{unit_bus}", "G2", "power_mw", 60.0))
+    driver.scan(unit_orders(driver.plant, {"G2": 60.0}))
     assert units.setpoint[position] == 60.0
 
 
@@ -140,12 +139,10 @@ def test_a_missing_station_leaves_the_last_value_with_the_centre():
     with running() as driver:
         model = driver.plant.model
         state, slot = ReceivedState(model), [tag.name for tag in model.tags].index("S4/load_mw")
-        own = [tag for tag in model.tags if tag.station == "S4"]
-        at = [tag.name for tag in own].index("S4/load_mw")
         for value in (40.0, np.nan):
-            values = [0.0] * len(own)
-            values[at] = value
-            state.update([Telemetry(producer="S4", seq=0, k=0, t_s=0.0, link="S4>SCADA", values=values)])
+            values = np.zeros(len(model.tags))
+            values[slot] = value
+            state.update(values)
         assert state.values[slot] == 40.0
 
 

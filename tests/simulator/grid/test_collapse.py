@@ -123,7 +123,8 @@ class ShortCircuit:
 
     def ac_pf(self, *arguments):
         voltage = self._model.ac_pf(*arguments).copy()
-        voltage[self._bus] = 0.0
+        if len(voltage):
+            voltage[self._bus] = 0.0
         return voltage
 
 
@@ -134,8 +135,7 @@ def test_a_voltage_of_zero_is_no_solution():
     solver = grid._flow.islands[0]
     before = grid._flow.voltage.copy()
     solver._model = ShortCircuit(solver._model, case.bus_index("43"))
-    (attempt,) = solve_flow(grid._flow, case, case.unit_scheduled_mw)
-    assert attempt.start == "none"
+    assert solve_flow(grid._flow, case, case.unit_scheduled_mw) == ["none"]
     assert (grid._flow.voltage == before).all()
 
 

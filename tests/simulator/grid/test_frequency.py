@@ -354,3 +354,17 @@ def test_calm_sub_steps_give_way_where_a_relay_may_pick_up():
         )
     assert both[0] == both[1]
     assert both[0][0] < 4.0
+
+
+def test_timers_of_frequency_relays_are_reset_in_calm():
+    """What was counted while a frequency was low does not wait for the next time."""
+    case = load_case("rts24")
+    dynamics, _ = one_island(case, DynamicsSettings(), case.load_mw, ProtectionSettings(ufls_delay_s=10.0))
+    dynamics.islands.hz[0] = 59.0
+    dynamics.run(0.1)
+    assert dynamics.loads.timer_s.any()
+    assert dynamics.relays.timer_s.any()
+    dynamics.islands.hz[0] = 60.0
+    assert dynamics.run(4.0, calm=True) == 4.0
+    assert not dynamics.loads.timer_s.any()
+    assert not dynamics.relays.timer_s.any()

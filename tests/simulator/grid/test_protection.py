@@ -244,7 +244,7 @@ def test_all_units_of_an_island_trip():
     """Each is reported; the dead part's load counts as shed by the island's end."""
     case = load_case("ieee39")
     grid = watched(start(case, only(unit_high_hz=((61.7, 0.0),), unit_high_spread_hz=0.0)))
-    grid._dynamics.relays.gain[:] = 1.1
+    grid._dynamics.fit(1.0, 1.1)
     events = run(grid, 8.0)
     trips = [event.element for event in events if event.kind == "generator_trip"]
     assert sorted(trips) == sorted(case.unit_name)

@@ -9,7 +9,7 @@ from simulator.grid.case import load_case
 from simulator.grid.model import UnitModes
 from simulator.grid.powerflow import PowerFlow
 from simulator.grid.protection import DynamicsSettings
-from simulator.grid.reactive_limits import MAX_RETURNS, SETTLED, Machines, next_step
+from simulator.grid.reactive_limits import MAX_RETURNS, SETTLED, Machines, may_stay, next_step
 from tests.reference import grid_powerflow as oracle
 from tests.simulator.grid.driving import NO_RELAYS, apparent_loading, solve_flow, start
 
@@ -28,8 +28,8 @@ def solve_scaled(flow, case, scale):
         (case.load_mw * scale).astype(np.float32),
         (case.load_mvar * scale).astype(np.float32),
     )
-    (attempt,) = flow.solve(load_mw, load_mvar, case.unit_scheduled_mw * scale)
-    assert attempt.start != "none"
+    (first,) = flow.solve(load_mw, load_mvar, case.unit_scheduled_mw * scale)
+    assert first != "none"
     return load_mw, load_mvar
 
 
@@ -171,7 +171,7 @@ def test_the_rule_equals_the_oracle(seed):
     modes = UnitModes.of(case, limited=True)
     g = len(case.unit_name)
     units = np.flatnonzero(rng.random(g) < 0.8)
-    seen = set()
+    seen, stayed = set(), 0
     for _ in range(60):
         mode = rng.choice([-1, 0, 0, 1], g)
         returns = rng.choice([0, 0, 1, MAX_RETURNS], g) if rng.random() < 0.5 else np.zeros(g, dtype=np.int64)
@@ -199,5 +199,19 @@ def test_the_rule_equals_the_oracle(seed):
         assert {int(i): int(machines.wanted[i]) for i in units if machines.wanted[i] != mode[i]} == expected
         assert (step == SETTLED) == (not expected)
         assert first in expected or not expected
+        stay = [
+            may_stay(
+                mode[i],
+                voltage[case.unit_bus[i]],
+                mvar[i],
+                case.unit_voltage_pu[i],
+                modes.low_mvar[i],
+                modes.high_mvar[i],
+            )
+            for i in units
+        ]
+        assert step == SETTLED or not all(stay)
+        stayed += all(stay)
         seen.add(step)
     assert len(seen) == 3
+    assert stayed

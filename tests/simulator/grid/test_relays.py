@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.grid.protection import CURVES, ProtectionSettings
-from simulator.grid.relays import OverloadRelays, VoltageRelays
+from simulator.grid.relays import OverloadRelays, VoltageRelays, none_stirs
 from tests.reference import grid_relays as oracle
 
 NO_FAST = {"fast_pickup": 1e6}
@@ -157,6 +157,35 @@ def test_voltage_relays_equal_the_oracle(seed):
         assert relays.acts.tolist() == [acts for _, acts in results]
         relays.restart(relays.acts)
         timers = [[0.0] * 8 if acts else after for after, acts in results]
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.97, 1.03])
+def test_resting_relays_pick_up_exactly_at_their_limits(gain):
+    """The short way of relays at rest sees what the stages see, to the last bit of the voltage or current."""
+    low, high, base = ((0.75, 2.0), (0.9, 3.0)), ((1.2, 0.0), (1.1, 1.0)), 1.05
+    stages = oracle.voltage_stages(low, high, base)
+    picked_up = 0
+    for limit in (0.9, 1.1 * base):
+        edge = limit / gain
+        for steps in range(-4, 5):
+            seen = edge * (1.0 + steps * 2.0**-52)
+            relays = VoltageRelays(np.zeros(1, dtype=np.int64), low, high, np.array([base]))
+            relays.gain[0] = gain
+            expected = oracle.voltage_time_to_act(seen * gain, [0.0] * 4, stages)
+            resting = VoltageRelays(np.zeros(1, dtype=np.int64), ((0.1, 1.0),))
+            overload = OverloadRelays(1, ProtectionSettings(overload_pickup=limit, fast_pickup=2.0))
+            overload.gain[0] = gain
+            true, fine = np.array([seen]), np.ones(1)
+            for pair in ((relays, resting), (resting, relays)):
+                assert none_stirs(overload, *pair, np.zeros(1), true) == math.isinf(expected)
+            assert none_stirs(overload, resting, resting, true, fine) == (seen * gain <= limit)
+            assert relays.measure(true) == expected
+            assert none_stirs(overload, relays, resting, np.zeros(1), true) == math.isinf(expected)
+            picked_up += math.isfinite(expected)
+            overload.measure(np.array([seen]))
+            overload.advance(1e9)
+            assert (overload.progress[0] > 0.0) == (seen * gain > limit)
+    assert 0 < picked_up < 18
 
 
 def test_varying_current_worked_by_hand():

@@ -5,9 +5,18 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from simulator.draws import Draws
 from simulator.grid.case import load_case
 from simulator.nature.customers import CLASSES, SHARES, Profiles, class_mix
-from simulator.nature.demand import ElectricDemand, WaterDemand, temperature_response, water_season
+from simulator.nature.demand import (
+    COMMON_NOISE_SHARE,
+    LOCAL_NOISE_SHARE,
+    NOISE_TIME_CONSTANT_S,
+    ElectricDemand,
+    WaterDemand,
+    temperature_response,
+    water_season,
+)
 from simulator.nature.noise import CorrelatedNoise
 from simulator.nature.rts_load import share_of_peak
 from simulator.nature.weather import Weather
@@ -28,6 +37,29 @@ def test_noise_has_unit_variance_and_its_time_constant():
     assert abs(first.std() - 1.0) < 0.1
     assert abs(later.std() - 1.0) < 0.1
     assert np.corrcoef(first, later)[0, 1] == pytest.approx(np.exp(-1.0), abs=0.1)
+
+
+def test_noise_is_its_recursion_across_blocks_and_however_far_apart_it_is_asked_for():
+    draws = Draws(3, "demand", ("a", "b"), block_steps=8)
+    walked, jumped = (CorrelatedNoise(3, "demand", ("a", "b"), 4.0, 600.0, 8) for _ in range(2))
+    keep = float(np.exp(-4.0 / 600.0))
+    expected = draws.at(0).copy()
+    for step in range(1, 30):
+        expected = keep * expected + float(np.sqrt(1.0 - keep**2)) * draws.at(step)
+        np.testing.assert_array_equal(walked.at(step), expected)
+    np.testing.assert_array_equal(jumped.at(29), expected)
+
+
+def test_demand_is_nominal_by_hour_and_noise():
+    one, buses = demand(), BUSES
+    local = CorrelatedNoise(1, "demand", buses, 4.0, NOISE_TIME_CONSTANT_S)
+    common = CorrelatedNoise(1, "demand-common", ("system",), 4.0, NOISE_TIME_CONSTANT_S)
+    for step in (0, 7, 1800):
+        mw, mvar = one.at(step)
+        noise = 1.0 + LOCAL_NOISE_SHARE * local.at(step) + COMMON_NOISE_SHARE * common.at(step)[0]
+        factor = demand().expected(4.0 * step) * noise
+        np.testing.assert_allclose(mw, CASE.load_mw * factor, rtol=1e-12)
+        np.testing.assert_allclose(mvar, CASE.load_mvar * factor, rtol=1e-12)
 
 
 def test_the_sum_of_all_loads_is_the_published_curve():
