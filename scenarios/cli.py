@@ -79,14 +79,45 @@ def train(
 
 @app.command()
 def certify(
-    model: Annotated[str, typer.Argument(help="Catalogue name or folder of a model.")],
-    data: Annotated[Path, typer.Argument(help="Folder of one arm of a run.")],
+    model: Annotated[str | None, typer.Argument(help="Catalogue name or folder of a model.")] = None,
+    data: Annotated[Path | None, typer.Argument(help="Folder of one arm of a run.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the file of certificates.")] = None,
+    any_station: Annotated[
+        bool, typer.Option("--any-station", help="With the tags of any one station free.")
+    ] = False,
+    check: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Prove a file of certificates again.")
+    ] = None,
     as_json: Json = False,
-) -> None:
-    """Certificates for the windows of recorded data."""
+) -> int:
+    """Certificates for the windows of recorded data, or a check of those in a file."""
+    if check is not None:
+        from scenarios.commands.check_certificates import check_command
+
+        return check_command(check, model, data, out, any_station, as_json)
+    if model is None or data is None:
+        raise BadInput("MODEL DATA", model, "a model and the folder of an arm, or --check FILE")
     from scenarios.commands.certify import certify_command
 
-    certify_command(model, data, as_json)
+    certify_command(model, data, as_json, out, any_station)
+    return 0
+
+
+@app.command()
+def impact(
+    scenario: ScenarioName,
+    tau: Annotated[float, typer.Option(help="Largest shift of a received load, share of its value.")] = 0.3,
+    place: Annotated[int, typer.Option(help="Further protected meters to place.")] = 0,
+    sigma: Annotated[
+        float, typer.Option(help="How far a shift may move a residual row, in its scatter; 0: not at all.")
+    ] = 0.0,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Bound what an attacker whom no residual sees can do to the plant."""
+    from scenarios.commands.impact import impact_command
+
+    impact_command(scenario, tau, place, sigma, tuple(overrides or ()), as_json)
 
 
 @app.command()
