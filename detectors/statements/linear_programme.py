@@ -5,8 +5,8 @@ For any multipliers y, c @ x = y @ (rows @ x) + (c - rows.T @ y) @ x, so
     max c @ x  <=  sum_i max(y_i row_low_i, y_i row_high_i) + sum_j max(d_j low_j, d_j high_j)
 
 with d = c - rows.T @ y (weak duality; Neumaier and Shcherbina, "Safe bounds in linear and mixed-integer
-linear programming", 2004). Whatever the solver's tolerances are, its multipliers give a bound; here it is evaluated with its rounding
-charged. The box is finite, so no multiplier can be infeasible.
+linear programming", 2004). Whatever the solver's tolerances are, its multipliers give a bound; here it is
+evaluated with its rounding charged. The box is finite, so no multiplier can be infeasible.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ A received value outside its range widens the range up to itself and its eps. Th
 per station and the plain one without a free station; the verdict stands if it stands on each. Through the
 network every box is bounded by the kernels of the deployed detector (``StationBounds``, k = 1). For linear
 rows, the residual test "some row beyond its threshold", ``row_wise`` says the same of any k, without a
-network: a row loses to a free station what that station's tags can take from it over their range, and to k stations at
-most the k largest of these.
+network: a row loses to a free station what that station's tags can take from it over their range, and to k
+stations at most the k largest of these.
 
 Switch statuses are not freed: a station that reports another switch state shows another topology, one that
 reports a new state each scan leaves no scans to judge; neither is a change of this window's values. The

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from detectors.features import Calibration
 from detectors.dc import Floats
+from detectors.features import Calibration
 from detectors.members import build_all, grid_parts, water_arrays
 from detectors.model import Model
 from detectors.statements import tank_impact
@@ -149,7 +149,9 @@ def _tolerance(instant: Instant, model: Model | None, sigmas: float) -> Floats:
     if model is None or "grid" not in model.spec.members:
         raise BadInput("--sigma", sigmas, "0 without a model of this grid, whose rows have a scatter")
     features, calibration = grid_parts(model, instant.model)
-    return row_tolerances(features, calibration, instant.state.closed, sigmas)
+    # Rows read loads as received, the state has losses spread over them.
+    received = row_tolerances(features, calibration, instant.state.closed, sigmas)
+    return np.asarray(received / _unscaled(instant))
 
 
 def _unscaled(instant: Instant) -> float:
