@@ -40,22 +40,25 @@ def impact_command(
 
 
 def _print(report: ImpactReport) -> None:
-    rows = [
-        [
-            f"proven, {statement.kind}",
-            statement.worst.line,
-            number(statement.worst.bound, 4),
-            number(statement.honest_bound, 4),
-            number(statement.worst.ac_loading, 4),
-        ]
-        for statement in report.grid
-    ]
+    rows = []
+    for statement in report.grid:
+        worst, ac = statement.worst, statement.ac_worst
+        rows.append(
+            [
+                f"proven, {statement.kind}",
+                worst.line,
+                number(worst.bound, 4),
+                number(statement.honest_bound, 4),
+                number(worst.ac_loading, 4),
+                "-" if ac is None else f"{number(ac.ac_loading, 4)} on {ac.line}",
+            ]
+        )
     found = report.found
-    rows.append(
-        ["found, own dispatch", found.line, number(found.loading, 4), "-", number(found.ac_loading, 4)]
-    )
-    title = f"worst true loading behind an invisible shift of loads by at most {report.tau:g} of each"
-    print_table(["statement", "line", "loading", "without a lie", "AC"], rows, title)
+    own = number(found.loading, 4), "-", number(found.ac_loading, 4), "-"
+    rows.append(["found, own dispatch", found.line, *own])
+    heads = ["statement", "line", "loading", "no lie", "AC", "worst AC"]
+    title = f"true loading of lines behind invisible shifts of at most {report.tau:g} of a load"
+    print_table(heads, rows, title)
     if report.placement:
         steps = [[step.meter or "as it is", number(step.bound, 4), step.line] for step in report.placement]
         print_table(["protected meter on", "worst bound", "on line"], steps, "placement, one after the other")
