@@ -11,7 +11,8 @@ statements follow, each a linear programme for every line and direction:
 * ``hidden``: believed flows are those of the state (a received picture); what can truly stand behind it;
 * ``redispatched``: believed flows are those of *any* dispatch within unit limits, line limits and, where the
   grid is run n-1 secure, post-contingency limits (Alsac, Stott 1974), solved on the shifted loads. The
-  operator's own cost is not assumed, so no price, tie or ramp can break the bound.
+  operator's own cost is not assumed, so no price, tie or ramp can break the bound. A limit that the state
+  itself exceeds counts as what it carries now, so that the present dispatch is always one of them.
 
 Load redistribution: Yuan, Li, Ren, IEEE Trans. Smart Grid 2011. Flows are DC flows plus the offset that the
 operator tracks; AC truth lies beside them (``scenarios.impact`` checks it).
@@ -48,7 +49,8 @@ ASSUMPTIONS: dict[Kind, tuple[str, ...]] = {
     "redispatched": (
         *_SHARED,
         "The dispatch keeps, on the loads it believes, unit limits, line limits and (n-1) post-contingency "
-        "limits; which of such dispatches it picks is free.",
+        "limits, or leaves what exceeds them now as it is; which of such dispatches it picks is free.",
+        "A lie on which no dispatch keeps them shows the operator an overload, and nothing is said of it.",
     ),
 }
 
@@ -68,7 +70,7 @@ class LineImpact(NamedTuple):
 class GridImpact:
     """The programme of one state, attacker and kind. tau: 0 to 1; tolerance_mw: (protected,) or 0.
 
-    Raises BadInput for a tau or tolerance out of range, and where no dispatch keeps the limits.
+    Raises BadInput for a tau or tolerance out of range.
     """
 
     def __init__(
@@ -107,11 +109,13 @@ class GridImpact:
         state, units = self.state, self.state.power_mw.size
         generated = float(state.power_mw.sum())
         self.programme.add(np.r_[np.zeros(self._n), np.ones(units)][None, :], [generated], [generated])  # type: ignore[arg-type]
-        limit = state.limit_mw
+        now = state.flow_mw
+        limit = np.maximum(state.limit_mw, np.nextafter(np.abs(now), np.inf))
         self.programme.add(self._believed, -limit - self._known, limit - self._known)
         self._shares = state.outage_shares() if np.isfinite(state.emergency_mw).any() else None
-        if not self.programme.feasible():
-            raise BadInput("grid state", "no dispatch", "a state in which some dispatch keeps the limits")
+        if self._shares is not None:
+            after = np.abs(now[:, None] + self._shares * now[None, :])
+            self._emergency = np.maximum(state.emergency_mw[:, None], np.nextafter(after, np.inf))
 
     @property
     def _believed(self) -> Floats:
@@ -164,7 +168,7 @@ class GridImpact:
         flow = self._believed @ found.point + self._known
         after = np.abs(flow[:, None] + self._shares * flow[None, :])
         outage: Bools = (self._shares != 0.0).any(axis=0)
-        excess = np.where(outage[None, :] & state.live[:, None], after - state.emergency_mw[:, None], -np.inf)
+        excess = np.where(outage[None, :] & state.live[:, None], after - self._emergency, -np.inf)
         worst: Ints = np.argmax(excess, axis=1)
         lines = np.flatnonzero(excess[np.arange(len(worst)), worst] > SCREEN_MARGIN_MW)
         new = [(int(a), int(worst[a])) for a in lines if (int(a), int(worst[a])) not in self._pairs]
@@ -175,7 +179,8 @@ class GridImpact:
         share = self._shares[a, k][:, None]
         rows = self._believed[a] + share * self._believed[k]
         known = self._known[a] + share[:, 0] * self._known[k]
-        self.programme.add(rows, -state.emergency_mw[a] - known, state.emergency_mw[a] - known)
+        limit = self._emergency[a, k]
+        self.programme.add(rows, -limit - known, limit - known)
         return True
 
 

@@ -24,8 +24,9 @@ Floats = NDArray[np.float64]
 
 
 class Optimum(NamedTuple):
-    """bound: at least the maximum, proven; value: the solver's own optimum at ``point`` (n,), which keeps the
-    rows to the solver's tolerance. NaN and a point of zeros where the solver found none."""
+    """bound: at least the maximum, proven (of an empty set every number is one); value: the solver's own
+    optimum at ``point`` (n,), which keeps the rows to the solver's tolerance. NaN and a point of zeros where
+    the solver found none."""
 
     bound: float
     value: float
@@ -83,10 +84,6 @@ class Programme:
         point = np.asarray(solution.col_value) if found else np.zeros(n)
         value = float(objective @ point) if found else float("nan")
         return Optimum(self.upper_bound(objective, dual), value, point)
-
-    def feasible(self) -> bool:
-        """Whether the solver finds any point."""
-        return bool(np.isfinite(self.highest(np.zeros(len(self.low))).value))
 
     def upper_bound(self, objective: Floats, dual: Floats) -> float:
         """Proven upper bound of objective @ x from multipliers (m,), whatever they are; rounded up."""

@@ -1,5 +1,7 @@
 """Grids small enough to work by hand or to enumerate, as ``GridState``."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from detectors.statements.grid_state import GridState
@@ -43,12 +45,14 @@ def make(n, start, end, susceptance, load, unit_bus, unit_high, limit, emergency
     )
 
 
-def triangle(limit=80.0, emergency=None, protected=()):
-    """Three buses, three equal lines 1-2, 1-3, 2-3; units at 1 and 3; 90 MW of load at 2 and at 3."""
-    return make(
+def triangle(limit=80.0, emergency=None, protected=(), at_three=0.0):
+    """Three buses, three equal lines 1-2, 1-3, 2-3; units at 1 and 3, the second giving at_three MW now;
+    90 MW of load at 2 and at 3."""
+    state = make(
         3, [0, 0, 1], [1, 2, 2], [1.0, 1.0, 1.0], [0.0, 90.0, 90.0], [0, 2], [500.0, 500.0], limit, emergency,
         protected,
     )  # fmt: skip
+    return replace(state, power_mw=np.array([180.0 - at_three, at_three]))
 
 
 def random_grid(seed, buses=6, extra=4, emergency=1.3, protected=0):

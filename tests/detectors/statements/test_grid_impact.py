@@ -35,16 +35,20 @@ def test_one_protected_meter_closes_the_triangle(meter):
 def test_redispatched_loading_of_three_buses_by_hand():
     """Believed flow of 1-2 is 90 + x/3 - g3/3 <= 80, so g3 >= 30 + x, and the true one 90 - g3/3 <= 80 - x/3:
     with x = -27 it is 89. If 1-3 is limited to 80 as well, 90 - x/3 - 2 g3/3 <= 80 and x = -10 is best."""
-    found = GridImpact(triangle([80.0, 200.0, 200.0]), 0.3).line(0)
+    found = GridImpact(triangle([80.0, 200.0, 200.0], at_three=60.0), 0.3).line(0)
     assert found.bound_pu * 80.0 == pytest.approx(89.0, abs=1e-6)
     assert found.shift_mw == pytest.approx([0.0, -27.0, 27.0], abs=1e-6)
-    assert GridImpact(triangle([80.0, 200.0, 200.0]), 0.0).line(0).bound_pu == pytest.approx(1.0, abs=1e-9)
-    assert GridImpact(triangle(80.0), 0.3).line(0).bound_pu * 80.0 == pytest.approx(250.0 / 3.0, abs=1e-6)
+    assert GridImpact(triangle([80.0, 200.0, 200.0], at_three=60.0), 0.0).line(0).bound_pu == pytest.approx(
+        1.0, abs=1e-9
+    )
+    assert GridImpact(triangle(80.0, at_three=60.0), 0.3).line(0).bound_pu * 80.0 == pytest.approx(
+        250.0 / 3.0, abs=1e-6
+    )
 
 
 def test_n_1_security_bounds_three_buses_by_hand():
     """Without 1-3 all 180 - g3 MW come over 1-2: at most 120 leaves g3 >= 60 and a true flow of 70."""
-    found = GridImpact(triangle(80.0, emergency=120.0), 0.3).line(0)
+    found = GridImpact(triangle(80.0, emergency=120.0, at_three=60.0), 0.3).line(0)
     assert found.bound_pu * 80.0 == pytest.approx(70.0, abs=1e-6)
 
 
@@ -198,6 +202,10 @@ def test_what_makes_no_sense_is_refused(tau, tolerance):
         GridImpact(triangle(protected=[0]), tau, "hidden", tolerance)
 
 
-def test_a_state_without_a_dispatch_within_limits_is_refused():
-    with pytest.raises(BadInput, match="keeps the limits"):
-        GridImpact(triangle(1.0), 0.3)
+@pytest.mark.parametrize("emergency", [None, 60.0])
+def test_what_is_above_its_limit_now_may_stay_but_not_grow(emergency):
+    """90 MW on lines of 50: believed flows are at most 90, which leaves 90 - x/3 - g3/3 <= 90 of truth; after
+    an outage at most the 180 that would flow now."""
+    found = GridImpact(triangle(50.0, emergency), 0.3).line(0)
+    assert found.bound_pu * 50.0 == pytest.approx(90.0, abs=1e-6)
+    assert np.isfinite(found.value_pu)

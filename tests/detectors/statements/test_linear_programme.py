@@ -69,9 +69,9 @@ def test_rows_that_come_later_count():
     assert programme.highest(np.array([1.0, 0.0])).bound == pytest.approx(1.0)
 
 
-def test_an_impossible_programme_has_no_point_but_a_bound():
+def test_an_impossible_programme_has_no_value():
     programme = Programme(np.ones((1, 2)), np.full(1, 5.0), np.full(1, 6.0), np.zeros(2), np.ones(2))
-    assert not programme.feasible()
+    assert np.isnan(programme.highest(np.ones(2)).value)
 
 
 @pytest.mark.parametrize("high", [np.array([-1.0]), np.array([np.inf]), np.array([np.nan])])
