@@ -145,7 +145,9 @@ def _digest_of(lines: Sequence[bytes]) -> str:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    """With a slash in it, so that it is not taken for the name of a shipped model."""
+    path = Path(os.path.relpath(path.resolve(), folder.resolve()))
+    return path.as_posix() if len(path.parts) > 1 else f"./{path.as_posix()}"
 
 
 def _version(package: str) -> str:

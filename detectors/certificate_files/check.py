@@ -152,6 +152,8 @@ class _Checker:
         rows, values = self._recording.window(certificate.domain, certificate.t_s)
         if rows != entry.rows or digest_of_values(*values) != entry.values_sha256:
             raise Refuted("the window in the data is another")
+        if certificate.window_s != self._recording.length_s(certificate.domain, rows):
+            raise Refuted("the window has another length")
         yield from self._problems.cases(certificate, *values)
 
     def _check_words(self, entry: Entry) -> None:

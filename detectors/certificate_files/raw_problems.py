@@ -110,6 +110,7 @@ class RawProblems:
             agree = ((read == closed) | (lost & np.isnan(read))).all(axis=1)
             missing = np.isnan(values)[agree].sum(axis=0) * 2 > agree.sum()
             use = agree & ~np.isnan(values[:, ~missing]).any(axis=1)
+            _check_free(certificate, (*_names(ix.names, missing), *_names(ix.status_names, lost)))
             if use.sum() < judge.min_scans:
                 raise Refuted("too few complete scans of one topology")
             if certificate.free_stations and (missing.any() or not use.all()):
@@ -167,6 +168,7 @@ class RawProblems:
         missing = np.isnan(values).ravel()
         if certificate.free_stations and missing.any():
             raise Refuted("values are missing")
+        _check_free(certificate, _names(ix.names, np.asarray(np.isnan(values).any(axis=0))))
         reach = np.tile(eps.half_widths(ix.names, ix.low, ix.high, ix.protected), ix.samples)
         low, high = np.tile(ix.low, ix.samples), np.tile(ix.high, ix.samples)
         middle = np.where(missing, (low + high) / 2, values.ravel())
@@ -212,6 +214,15 @@ def _freed(
         low[at] = np.where(outside[0], low, limits[0])[at]
         high[at] = np.where(outside[1], high, limits[1])[at]
         yield Case(key, network, low, high, centre)
+
+
+def _names(names: tuple[str, ...], chosen: Bools) -> tuple[str, ...]:
+    return tuple(name for name, own in zip(names, chosen, strict=True) if own)
+
+
+def _check_free(certificate: Certificate, missing: tuple[str, ...]) -> None:
+    if certificate.free_tags != missing:
+        raise Refuted(f"other tags are missing: {', '.join(missing) or 'none'}")
 
 
 def _readable(rows: AffineRows, missing: Bools, width: Floats, least: float) -> AffineRows:

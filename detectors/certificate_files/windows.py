@@ -48,6 +48,12 @@ class Recording:
         end = int(at[0])
         return self._grid(end) if domain == "grid" else self._water(end)
 
+    def length_s(self, domain: Literal["grid", "water"], rows: tuple[int, int]) -> float:
+        """Time from the oldest to the newest sample of a window."""
+        if domain == "water" and self.water is not None:
+            return (self.water.samples - 1) * self.water.period_s
+        return float(self.run.t_s[rows[1]] - self.run.t_s[rows[0]])
+
     def _grid(self, end: int) -> tuple[tuple[int, int], tuple[Floats, Floats]]:
         assert self.grid is not None
         first = end - self._members["grid"].window + 1

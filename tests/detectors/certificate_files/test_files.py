@@ -159,6 +159,8 @@ FORGERIES = {
     "score": lambda c: {"score": c.score + 0.01},
     "model": lambda c: {"model_sha256": "0" * 64},
     "topology": lambda c: {"topology": "00"},
+    "free tags": lambda c: {"free_tags": ("S1/load_mw",)},
+    "window": lambda c: {"window_s": 4.0},
     "stations": lambda c: {"free_stations": 1},
 }
 
