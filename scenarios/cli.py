@@ -111,13 +111,16 @@ def impact(
     sigma: Annotated[
         float, typer.Option(help="How far a shift may move a residual row, in its scatter; 0: not at all.")
     ] = 0.0,
+    outflow: Annotated[
+        float | None, typer.Option(help="Net outflow of tanks, m3/h; else the largest of its meter's range.")
+    ] = None,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Bound what an attacker whom no residual sees can do to the plant."""
     from scenarios.commands.impact import impact_command
 
-    impact_command(scenario, tau, place, sigma, tuple(overrides or ()), as_json)
+    impact_command(scenario, tau, place, sigma, outflow, tuple(overrides or ()), as_json)
 
 
 @app.command()

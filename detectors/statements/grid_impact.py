@@ -38,7 +38,7 @@ SCREEN_MARGIN_MW = 0.01
 
 _SHARED = (
     "Flows are linear in injections with the operator's parameters, plus the tracked offset of the state.",
-    "The attacker shifts received loads only, each by at most tau of its value, total unchanged; unit "
+    "The attacker shifts received loads only, each by at most tau of the state's, total unchanged; unit "
     "outputs, switch statuses and protected flows are as sent.",
 )
 ASSUMPTIONS: dict[Kind, tuple[str, ...]] = {
@@ -107,8 +107,8 @@ class GridImpact:
         """Balance and base limits now, post-contingency limits as they are found violated: leaving any out
         only makes the bound larger."""
         state, units = self.state, self.state.power_mw.size
-        generated = float(state.power_mw.sum())
-        self.programme.add(np.r_[np.zeros(self._n), np.ones(units)][None, :], [generated], [generated])  # type: ignore[arg-type]
+        generated = np.array([state.power_mw.sum()])
+        self.programme.add(np.r_[np.zeros(self._n), np.ones(units)][None, :], generated, generated)
         now = state.flow_mw
         limit = np.maximum(state.limit_mw, np.nextafter(np.abs(now), np.inf))
         self.programme.add(self._believed, -limit - self._known, limit - self._known)

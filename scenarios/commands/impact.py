@@ -17,7 +17,13 @@ MOST_PLACED = 50
 
 
 def impact_command(
-    name: str, tau: float, place: int, sigma: float, overrides: tuple[str, ...], as_json: bool
+    name: str,
+    tau: float,
+    place: int,
+    sigma: float,
+    outflow_m3_h: float | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Bounds of what an invisible attacker can do at the start of a scenario. Raises BadInput."""
     if not 0.0 <= tau <= 1.0:
@@ -26,10 +32,20 @@ def impact_command(
         raise BadInput("--place", place, f"0 to {MOST_PLACED} further meters")
     if not (math.isfinite(sigma) and sigma >= 0.0):
         raise BadInput("--sigma", sigma, "finite, 0 or more")
+    if sigma and place:
+        raise BadInput("--place", place, "0 with --sigma: a meter that is not there yet has no scatter")
+    if outflow_m3_h is not None and not (math.isfinite(outflow_m3_h) and outflow_m3_h > 0.0):
+        raise BadInput("--outflow", outflow_m3_h, "above 0 m3/h")
     prepared = prepare(load_scenario(name, overrides), name)
     model = load_model(prepared.model_folder) if prepared.model_folder else None
     report = impact_report(
-        prepared.scenario.scenario.name, first_instant(prepared.scenario), tau, place, model, sigma
+        prepared.scenario.scenario.name,
+        first_instant(prepared.scenario),
+        tau,
+        place,
+        model,
+        sigma,
+        outflow_m3_h,
     )
     if as_json:
         print_json(report)

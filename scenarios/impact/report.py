@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from detectors.certificate_files.canonical import digest_of_values
 from detectors.dc import Floats
 from detectors.features import Calibration
 from detectors.members import build_all, grid_parts, water_arrays
@@ -92,14 +93,22 @@ class ImpactReport(msgspec.Struct, frozen=True):
     at_floor: bool | None
     water: tuple[TankStatement, ...]
     plant_model_sha256: str
+    telemetry_sha256: str
 
 
 def impact_report(
-    name: str, instant: Instant, tau: float, place_count: int, model: Model | None, sigmas: float = 0.0
+    name: str,
+    instant: Instant,
+    tau: float,
+    place_count: int,
+    model: Model | None,
+    sigmas: float = 0.0,
+    outflow_m3_h: float | None = None,
 ) -> ImpactReport:
     """All figures. model: whose calibration tells what is silent; without one, no word on tanks. sigmas: by
-    how much of its scatter a shift may move a row of the grid; 0: not at all. Raises BadInput for sigmas
-    above 0 without a model that reads the grid."""
+    how much of its scatter a shift may move a row of the grid; 0: not at all. outflow_m3_h: net, of every
+    tank; None: the largest that its meter's range shows. Raises BadInput for sigmas above 0 without a model
+    that reads the grid."""
     state, tolerance = instant.state, _tolerance(instant, model, sigmas)
     placed = place(state, tau, place_count) if place_count else None
     steps = placed.steps if placed is not None else ()
@@ -115,8 +124,9 @@ def impact_report(
             for s in steps
         ),
         at_floor=None if placed is None else placed.at_floor,
-        water=() if model is None else _tanks(instant, model),
+        water=() if model is None else _tanks(instant, model, outflow_m3_h),
         plant_model_sha256=instant.model.digest(),
+        telemetry_sha256=digest_of_values(instant.telemetry),
     )
 
 
@@ -167,7 +177,7 @@ def _found(instant: Instant, tau: float) -> FoundLoading:
     )
 
 
-def _tanks(instant: Instant, model: Model) -> tuple[TankStatement, ...]:
+def _tanks(instant: Instant, model: Model, outflow_m3_h: float | None) -> tuple[TankStatement, ...]:
     members = build_all(model, instant.model)
     if members.water is None:
         return ()
@@ -176,11 +186,18 @@ def _tanks(instant: Instant, model: Model) -> tuple[TankStatement, ...]:
     names = list(water_arrays(Calibration(np.empty(0), np.empty(0))))
     calibration = Calibration(*(np.asarray(stored[name]) for name in names))
     at = {tag.name: i for i, tag in enumerate(plant.tags)}
-    return tuple(_tank(instant, index, calibration, number, at) for number, _ in enumerate(index.tanks))
+    return tuple(
+        _tank(instant, index, calibration, number, at, outflow_m3_h) for number, _ in enumerate(index.tanks)
+    )
 
 
 def _tank(
-    instant: Instant, index: WaterIndex, calibration: Calibration, number: int, at: dict[str, int]
+    instant: Instant,
+    index: WaterIndex,
+    calibration: Calibration,
+    number: int,
+    at: dict[str, int],
+    given: float | None,
 ) -> TankStatement:
     tank = next(t for t in instant.model.tanks if t.name == index.tanks[number])
     lie = silent_lie(
@@ -189,7 +206,7 @@ def _tank(
         int(HORIZON_S / index.period_s),
     )
     level = float(instant.telemetry[at[tank.level_tag]])
-    outflow = -instant.model.tags[at[tank.inflow_tag]].low
+    outflow = -instant.model.tags[at[tank.inflow_tag]].low if given is None else given
     # The pump that starts last keeps the tank from running dry; hiding less than that does no harm.
     starts = [p.on_level_m for p in instant.model.pumps if p.tank == tank.name]
     act = min((x for x in starts if x > tank.level_min_m), default=None)

@@ -209,3 +209,18 @@ def test_what_is_above_its_limit_now_may_stay_but_not_grow(emergency):
     found = GridImpact(triangle(50.0, emergency), 0.3).line(0)
     assert found.bound_pu * 50.0 == pytest.approx(90.0, abs=1e-6)
     assert np.isfinite(found.value_pu)
+
+
+@pytest.mark.parametrize("part", ["status", "load", "unit"])
+def test_a_picture_with_holes_is_refused(part, recorded):
+    plant, telemetry = recorded
+    at = {tag.name: i for i, tag in enumerate(plant.tags)}
+    telemetry = telemetry.copy()
+    lost = {
+        "status": [plant.branches[7].status_tag],
+        "load": [b.load_tag for b in plant.buses if b.load_tag],
+        "unit": [u.power_tag for u in plant.units],
+    }
+    telemetry[[at[name] for name in lost[part]]] = np.nan
+    with pytest.raises(BadInput):
+        grid_state(plant, telemetry)

@@ -107,8 +107,8 @@ def test_no_station_breaks_a_certificate_of_the_trained_model(grid, windows):
 
 
 def test_what_one_station_cannot_break_is_certified_without_it_too(model, runs):
-    free = certify_stations(model, runs[4], stride=17)
-    plain = {(c.domain, c.t_s): c for c in certify_windows(model, runs[4], stride=17)}
+    free = certify_stations(model, runs[4], stride=53)
+    plain = {(c.domain, c.t_s): c for c in certify_windows(model, runs[4], stride=53)}
     assert {c.free_stations for c in free} == {1}
     certified = [c for c in free if c.verdict != "uncertain"]
     assert certified

@@ -92,6 +92,8 @@ def test_the_command(tmp_path, capsys):
         (["--place", "-1"], "--place: -1"),
         (["--sigma", "-1"], "--sigma"),
         (["--sigma", "4"], "--sigma: 4"),
+        (["--sigma", "4", "--place", "1"], "--place: 1"),
+        (["--outflow", "0"], "--outflow: 0"),
         (["--set", "grid.load_scale=9"], "load_scale"),
     ],
 )
