@@ -51,6 +51,8 @@ def impact_command(
         print_json(report)
         return
     _print(report)
+    if report.found is None:
+        print("found nothing: the dispatch shows a believed overload on every lie tried", file=sys.stderr)
     if model is None:
         print(f"no word on tanks, because {prepared.misfit}", file=sys.stderr)
 
@@ -70,8 +72,9 @@ def _print(report: ImpactReport) -> None:
             ]
         )
     found = report.found
-    own = number(found.loading, 4), "-", number(found.ac_loading, 4), "-"
-    rows.append(["found, own dispatch", found.line, *own])
+    if found is not None:
+        own = number(found.loading, 4), "-", number(found.ac_loading, 4), "-"
+        rows.append(["found, own dispatch", found.line, *own])
     heads = ["statement", "line", "loading", "no lie", "AC", "worst AC"]
     title = f"true loading of lines behind invisible shifts of at most {report.tau:g} of a load"
     print_table(heads, rows, title)

@@ -51,11 +51,13 @@ class GridStatement(msgspec.Struct, frozen=True):
 
 
 class FoundLoading(msgspec.Struct, frozen=True):
-    """The worst that the search found with the operator's own dispatch: a lower bound."""
+    """The worst that the search found with the operator's own dispatch: a lower bound. shown: lies left out,
+    because the dispatch cannot keep its limits on them."""
 
     line: str
     loading: float
     ac_loading: float | None
+    shown: int
 
 
 class PlacedMeter(msgspec.Struct, frozen=True):
@@ -81,14 +83,15 @@ class TankStatement(msgspec.Struct, frozen=True):
 
 
 class ImpactReport(msgspec.Struct, frozen=True):
-    """at_floor: whether no further meter can lower the worst bound; None where none was to be placed."""
+    """found: None where the operator's dispatch keeps its limits on none of the lies tried; at_floor: whether
+    no further meter can lower the worst bound, None where none was to be placed."""
 
     scenario: str
     tau: float
     sigmas: float
     protected: tuple[str, ...]
     grid: tuple[GridStatement, ...]
-    found: FoundLoading
+    found: FoundLoading | None
     placement: tuple[PlacedMeter, ...]
     at_floor: bool | None
     water: tuple[TankStatement, ...]
@@ -169,12 +172,13 @@ def _unscaled(instant: Instant) -> float:
     return float(instant.load_mw.sum() / instant.state.load_mw.sum())
 
 
-def _found(instant: Instant, tau: float) -> FoundLoading:
+def _found(instant: Instant, tau: float) -> FoundLoading | None:
     found = worst_found(instant.model, instant.state, tau)
+    if found is None:
+        return None
     ac = instant.ac_loading(found.power_mw)
-    return FoundLoading(
-        instant.state.names[found.line], found.loading_pu, None if ac is None else float(ac[found.line])
-    )
+    name = instant.state.names[found.line]
+    return FoundLoading(name, found.loading_pu, None if ac is None else float(ac[found.line]), found.shown)
 
 
 def _tanks(instant: Instant, model: Model, outflow_m3_h: float | None) -> tuple[TankStatement, ...]:

@@ -1,6 +1,7 @@
 """Impact of a real, small plant: bounds, search and AC truth agree; the command prints them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,8 +55,20 @@ def test_ac_of_the_state_is_the_plants_own(scenario, instant):
 def test_what_the_operators_dispatch_does_stays_below_the_proof(instant, tau):
     found = worst_found(instant.model, instant.state, tau)
     bound = {one.line: one.bound_pu for one in GridImpact(instant.state, tau).every_line()}
+    assert found is not None
     assert found.loading_pu <= bound[found.line] + 1e-6
     assert np.abs(instant.state.factors[instant.state.protected] @ found.shift_mw).max() < 1e-6
+
+
+def test_lies_that_show_an_overload_are_no_find(instant):
+    """Lines rated at what they carry, less a bit: the operator cannot keep that, and sees it."""
+    state = replace(instant.state, limit_mw=0.9 * np.abs(instant.state.flow_mw) + 0.1)
+    found = worst_found(instant.model, state, 0.3)
+    lies = 2 * int(state.live.sum())
+    assert found is None or 0 < found.shown < lies
+    if found is not None:
+        bound = {one.line: one.bound_pu for one in GridImpact(state, 0.3).every_line()}
+        assert found.loading_pu <= bound[found.line] + 1e-6
 
 
 def test_a_report_holds_together(instant):
