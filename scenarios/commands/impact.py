@@ -51,8 +51,6 @@ def impact_command(
         print_json(report)
         return
     _print(report)
-    if report.found is None:
-        print("found nothing: the dispatch shows a believed overload on every lie tried", file=sys.stderr)
     if model is None:
         print(f"no word on tanks, because {prepared.misfit}", file=sys.stderr)
 
@@ -71,10 +69,10 @@ def _print(report: ImpactReport) -> None:
                 "-" if ac is None else f"{number(ac.ac_loading, 4)} on {ac.line}",
             ]
         )
-    found = report.found
-    if found is not None:
-        own = number(found.loading, 4), "-", number(found.ac_loading, 4), "-"
-        rows.append(["found, own dispatch", found.line, *own])
+    for words, found in (("found", report.found), ("found, overload shown", report.found_shown)):
+        if found is not None:
+            own = number(found.loading, 4), "-", number(found.ac_loading, 4), f"{found.lies} lies"
+            rows.append([words, found.line, *own])
     heads = ["statement", "line", "loading", "no lie", "AC", "worst AC"]
     title = f"true loading of lines behind invisible shifts of at most {report.tau:g} of a load"
     print_table(heads, rows, title)

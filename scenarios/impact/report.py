@@ -16,7 +16,7 @@ from detectors.statements.placement import place
 from detectors.statements.tank_impact import harm, silent_lie
 from detectors.water_features import WaterIndex
 from scenarios.impact.instant import Instant
-from scenarios.impact.search import worst_found
+from scenarios.impact.search import Found, search
 from streams.errors import BadInput
 
 LISTED = 10
@@ -51,13 +51,12 @@ class GridStatement(msgspec.Struct, frozen=True):
 
 
 class FoundLoading(msgspec.Struct, frozen=True):
-    """The worst that the search found with the operator's own dispatch: a lower bound. shown: lies left out,
-    because the dispatch cannot keep its limits on them."""
+    """The worst that the search found with the operator's own dispatch, of so many lies."""
 
     line: str
     loading: float
     ac_loading: float | None
-    shown: int
+    lies: int
 
 
 class PlacedMeter(msgspec.Struct, frozen=True):
@@ -83,8 +82,9 @@ class TankStatement(msgspec.Struct, frozen=True):
 
 
 class ImpactReport(msgspec.Struct, frozen=True):
-    """found: None where the operator's dispatch keeps its limits on none of the lies tried; at_floor: whether
-    no further meter can lower the worst bound, None where none was to be placed."""
+    """found: over the lies that the operator's dispatch answers within its limits; found_shown: over those on
+    which it cannot and sees a believed overload, of which no proof speaks; None where there are none.
+    at_floor: whether no further meter can lower the worst bound, None where none was to be placed."""
 
     scenario: str
     tau: float
@@ -92,6 +92,7 @@ class ImpactReport(msgspec.Struct, frozen=True):
     protected: tuple[str, ...]
     grid: tuple[GridStatement, ...]
     found: FoundLoading | None
+    found_shown: FoundLoading | None
     placement: tuple[PlacedMeter, ...]
     at_floor: bool | None
     water: tuple[TankStatement, ...]
@@ -113,6 +114,7 @@ def impact_report(
     tank; None: the largest that its meter's range shows. Raises BadInput for sigmas above 0 without a model
     that reads the grid."""
     state, tolerance = instant.state, _tolerance(instant, model, sigmas)
+    tried = search(instant.model, state, tau)
     placed = place(state, tau, place_count) if place_count else None
     steps = placed.steps if placed is not None else ()
     return ImpactReport(
@@ -121,7 +123,8 @@ def impact_report(
         sigmas=sigmas,
         protected=tuple(state.names[i] for i in state.protected),
         grid=tuple(_statement(instant, tau, kind, tolerance) for kind in KINDS),
-        found=_found(instant, tau),
+        found=_found(instant, tried.within, tried.tried - tried.count_shown),
+        found_shown=_found(instant, tried.shown, tried.count_shown),
         placement=tuple(
             PlacedMeter(state.names[s.meter] if s.meter >= 0 else None, s.bound_pu, state.names[s.line])
             for s in steps
@@ -172,13 +175,12 @@ def _unscaled(instant: Instant) -> float:
     return float(instant.load_mw.sum() / instant.state.load_mw.sum())
 
 
-def _found(instant: Instant, tau: float) -> FoundLoading | None:
-    found = worst_found(instant.model, instant.state, tau)
+def _found(instant: Instant, found: Found | None, lies: int) -> FoundLoading | None:
     if found is None:
         return None
     ac = instant.ac_loading(found.power_mw)
     name = instant.state.names[found.line]
-    return FoundLoading(name, found.loading_pu, None if ac is None else float(ac[found.line]), found.shown)
+    return FoundLoading(name, found.loading_pu, None if ac is None else float(ac[found.line]), lies)
 
 
 def _tanks(instant: Instant, model: Model, outflow_m3_h: float | None) -> tuple[TankStatement, ...]:

@@ -21,20 +21,28 @@ SHOWN_MW = 0.01
 
 class Found(NamedTuple):
     """Worst true loading found: of a line (position), per unit of its limit; shift_mw (n,) that led to it;
-    power_mw (u,): the operator's answer. shown: lies that were left out because the operator's dispatch could
-    not keep its limits on them, which it would see."""
+    power_mw (u,): the operator's answer."""
 
     line: int
     loading_pu: float
     shift_mw: Floats
     power_mw: Floats
-    shown: int
 
 
-def worst_found(model: PlantModel, state: GridState, tau: float) -> Found | None:
+class Search(NamedTuple):
+    """within: worst of the lies that the dispatch answers within its limits; shown: of those on which it
+    cannot, so that it sees a believed overload and no proof speaks of them; None where there is none.
+    count_shown: how many of ``tried`` lies these are."""
+
+    within: Found | None
+    shown: Found | None
+    count_shown: int
+    tried: int
+
+
+def search(model: PlantModel, state: GridState, tau: float) -> Search:
     """For every line and direction the invisible shift that hides most on it, answered by the economic,
-    secure dispatch over the units' whole ranges; the worst true loading of any line, None where no lie is
-    answered within limits.
+    secure dispatch over the units' whole ranges.
 
     Load redistribution is bilevel (Yuan, Li, Ren 2011); the shift that hides most is a good guess, no more.
     """
@@ -44,20 +52,19 @@ def worst_found(model: PlantModel, state: GridState, tau: float) -> Found | None
     )
     dispatch, total = Dispatch(case), float(state.power_mw.sum())
     impact = GridImpact(state, tau, "hidden")
-    best: Found | None = None
-    shown = 0
+    worst: dict[bool, Found] = {}
+    count = {True: 0, False: 0}
     for line in np.flatnonzero(state.live):
         for sign in (1, -1):
             shift = impact.direction(int(line), sign).shift_mw
             answer = dispatch.solve(
                 state.load_mw + shift, state.offset_mw, total, state.unit_low_mw, state.unit_high_mw
             )
-            if answer.slack_mw > SHOWN_MW or abs(answer.shortage_mw) > SHOWN_MW:
-                shown += 1
-                continue
+            within = answer.slack_mw <= SHOWN_MW and abs(answer.shortage_mw) <= SHOWN_MW
+            count[within] += 1
             loading = np.abs(state.flows(answer.power_mw, state.load_mw)) / state.limit_mw
             loading = np.where(state.live, loading, 0.0)
-            worst = int(loading.argmax())
-            if best is None or loading[worst] > best.loading_pu:
-                best = Found(worst, float(loading[worst]), shift, answer.power_mw, 0)
-    return None if best is None else best._replace(shown=shown)
+            top = int(loading.argmax())
+            if within not in worst or loading[top] > worst[within].loading_pu:
+                worst[within] = Found(top, float(loading[top]), shift, answer.power_mw)
+    return Search(worst.get(True), worst.get(False), count[False], count[True] + count[False])

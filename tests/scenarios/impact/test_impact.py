@@ -10,7 +10,7 @@ from detectors.statements.grid_impact import GridImpact
 from scenarios.cli import _status
 from scenarios.impact.instant import first_instant
 from scenarios.impact.report import impact_report
-from scenarios.impact.search import worst_found
+from scenarios.impact.search import search
 from simulator.control.dc_model import build_dc_model
 from simulator.plant import Plant
 from tests.scenarios.tiny import tiny, write_tiny
@@ -53,22 +53,23 @@ def test_ac_of_the_state_is_the_plants_own(scenario, instant):
 
 @pytest.mark.parametrize("tau", [0.0, 0.3])
 def test_what_the_operators_dispatch_does_stays_below_the_proof(instant, tau):
-    found = worst_found(instant.model, instant.state, tau)
+    found = search(instant.model, instant.state, tau).within
     bound = {one.line: one.bound_pu for one in GridImpact(instant.state, tau).every_line()}
     assert found is not None
     assert found.loading_pu <= bound[found.line] + 1e-6
     assert np.abs(instant.state.factors[instant.state.protected] @ found.shift_mw).max() < 1e-6
 
 
-def test_lies_that_show_an_overload_are_no_find(instant):
+def test_lies_that_show_an_overload_are_told_apart(instant):
     """Lines rated at what they carry, less a bit: the operator cannot keep that, and sees it."""
     state = replace(instant.state, limit_mw=0.9 * np.abs(instant.state.flow_mw) + 0.1)
-    found = worst_found(instant.model, state, 0.3)
-    lies = 2 * int(state.live.sum())
-    assert found is None or 0 < found.shown < lies
-    if found is not None:
+    tried = search(instant.model, state, 0.3)
+    assert tried.tried == 2 * int(state.live.sum())
+    assert 0 < tried.count_shown <= tried.tried
+    assert tried.shown is not None
+    if tried.within is not None:
         bound = {one.line: one.bound_pu for one in GridImpact(state, 0.3).every_line()}
-        assert found.loading_pu <= bound[found.line] + 1e-6
+        assert tried.within.loading_pu <= bound[tried.within.line] + 1e-6
 
 
 def test_a_report_holds_together(instant):
