@@ -48,7 +48,8 @@ STATEMENTS: dict[str, str] = {
 
 class Certificate(msgspec.Struct, frozen=True):
     """One window's statement. bound: (low, high) of the logit over the set; margin: distance of the deciding
-    bound from the threshold 0, None if uncertain. free_tags: missing tags that range freely.
+    bound from the threshold 0, None if uncertain. free_tags: missing tags that range freely. free_stations:
+    how many stations, whichever they are, may report anything within their published ranges.
     """
 
     domain: Literal["grid", "water"]
@@ -67,6 +68,7 @@ class Certificate(msgspec.Struct, frozen=True):
     model_sha256: str
     plant_model_sha256: str
     assumptions: tuple[str, ...] = ASSUMPTIONS
+    free_stations: int = 0
 
 
 def certificate_of(

@@ -79,24 +79,69 @@ def train(
 
 @app.command()
 def certify(
-    model: Annotated[str, typer.Argument(help="Catalogue name or folder of a model, or an ONNX file.")],
-    data: Annotated[Path, typer.Argument(help="Folder of one arm of a run, or a VNN-LIB file.")],
+    model: Annotated[
+        str | None, typer.Argument(help="Catalogue name or folder of a model, or an ONNX file.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Argument(help="Folder of one arm of a run, or a VNN-LIB file.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the file of certificates.")] = None,
+    any_station: Annotated[
+        bool, typer.Option("--any-station", help="With the tags of any one station free.")
+    ] = False,
+    check: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Prove a file of certificates again.")
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option(metavar="S", help="Seconds for an ONNX file; 60 by default.")
     ] = None,
     as_json: Json = False,
-) -> None:
-    """Certificates for the windows of recorded data, or the verdict on an ONNX network."""
-    if Path(model).suffix.lower() == ".onnx" or data.suffix.lower() == ".vnnlib":
+) -> int:
+    """Certificates for recorded windows, a check of those in a file, or the verdict on an ONNX network."""
+    onnx = check is None and _is_onnx(model, data)
+    if timeout is not None and not onnx:
+        raise BadInput("--timeout", timeout, "with an ONNX file only")
+    if check is not None:
+        from scenarios.commands.check_certificates import check_command
+
+        return check_command(check, model, data, out, any_station, as_json)
+    if model is None or data is None:
+        raise BadInput("MODEL DATA", model, "a model and the folder of an arm, or --check FILE")
+    if onnx:
+        if out is not None or any_station:
+            raise BadInput("--out, --any-station", model, "with a model and recorded data only")
         from scenarios.commands.verify import verify_command
 
         verify_command(Path(model), data, timeout, as_json)
-        return
-    if timeout is not None:
-        raise BadInput("--timeout", timeout, "with an ONNX file only")
+        return 0
     from scenarios.commands.certify import certify_command
 
-    certify_command(model, data, as_json)
+    certify_command(model, data, as_json, out, any_station)
+    return 0
+
+
+def _is_onnx(model: str | None, data: Path | None) -> bool:
+    return Path(model or "").suffix.lower() == ".onnx" or (data or Path()).suffix.lower() == ".vnnlib"
+
+
+@app.command()
+def impact(
+    scenario: ScenarioName,
+    tau: Annotated[float, typer.Option(help="Largest shift of a received load, share of its value.")] = 0.3,
+    place: Annotated[int, typer.Option(help="Further protected meters to place.")] = 0,
+    sigma: Annotated[
+        float, typer.Option(help="How far a shift may move a residual row, in its scatter; 0: not at all.")
+    ] = 0.0,
+    outflow: Annotated[
+        float | None, typer.Option(help="Net outflow of tanks, m3/h; else the largest of its meter's range.")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Bound what an attacker whom no residual sees can do to the plant."""
+    from scenarios.commands.impact import impact_command
+
+    impact_command(scenario, tau, place, sigma, outflow, tuple(overrides or ()), as_json)
 
 
 @app.command()

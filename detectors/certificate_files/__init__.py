@@ -1,0 +1,1 @@
+"""Certificates as files: written once, checked again from nothing by another method."""
