@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.bounds import Bounder, Dense
-from detectors.bounds.interval import Range
+from detectors.bounds.bounder import Range
 from detectors.dc import Bools, Floats, Ints
 from detectors.features import AffineRows
 from detectors.judgement import Judgement, settle

@@ -44,8 +44,8 @@ class Instant:
         if load_change_mw is not None:
             load = load + load_change_mw[case.load_bus]
         flow = self._flow
-        attempts = flow.solve(load.astype(np.float32), self.load_mvar.astype(np.float32), output)
-        if any(attempt.start == "none" for attempt in attempts):
+        starts = flow.solve(load.astype(np.float32), self.load_mvar.astype(np.float32), output)
+        if "none" in starts:
             return None
         return np.where(self.state.closed, flow.flows.loading, 0.0)
 
