@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from detectors.verification.methods.alpha_crown import AlphaCrown
 from detectors.verification.methods.base import Method
+from detectors.verification.methods.branch_and_bound import BranchAndBound
 from detectors.verification.methods.crown import Crown, CrownIbp
 from detectors.verification.methods.interval import Interval
 
@@ -10,6 +12,8 @@ METHODS: dict[str, type[Method]] = {
     "interval": Interval,
     "crown_ibp": CrownIbp,
     "crown": Crown,
+    "alpha_crown": AlphaCrown,
+    "branch_and_bound": BranchAndBound,
 }
 
-__all__ = ["METHODS", "Crown", "CrownIbp", "Interval", "Method"]
+__all__ = ["METHODS", "AlphaCrown", "BranchAndBound", "Crown", "CrownIbp", "Interval", "Method"]
