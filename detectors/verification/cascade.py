@@ -14,7 +14,7 @@ from detectors.verification.problem import Problem, Result, verdict_of
 from streams.errors import BadInput
 
 FALSIFICATION = "falsification"
-DEFAULT = "interval", "crown_ibp", "crown", FALSIFICATION, "alpha_crown", "branch_and_bound"
+DEFAULT = "interval", "crown_ibp", "crown", FALSIFICATION, "alpha_crown", "branch_and_bound", "milp"
 
 
 def cascade(problem: Problem, timeout_s: float = 60.0, methods: Sequence[str] = DEFAULT) -> Result:

@@ -34,7 +34,10 @@ def confirmed(problem: Problem, point: Floats) -> bool:
         return False
     with np.errstate(all="ignore"):
         trace = propagate(problem.network, Boxes(point, point), ARITHMETICS["binary64"])
-        return any(bool((_highest(trace.values[-1].box, clause) <= 0.0).all()) for clause in problem.specification.clauses)
+        return any(
+            bool((_highest(trace.values[-1].box, clause) <= 0.0).all())
+            for clause in problem.specification.clauses
+        )
 
 
 def _highest(box: Box, clause: Clause) -> Floats:
@@ -44,14 +47,14 @@ def _highest(box: Box, clause: Clause) -> Floats:
     spent = (np.abs(box.middle) @ size.T)[0] + spread + np.abs(clause.limits)
     wide = ARITHMETICS["binary64"].theta(clause.matrix.shape[1] + 1)
     middle = (box.middle @ clause.matrix.T)[0]
-    return np.nextafter(middle - clause.limits + spread + wide * spent, np.inf)
+    return np.asarray(np.nextafter(middle - clause.limits + spread + wide * spent, np.inf))
 
 
 def falsify(problem: Problem, timeout_s: float, rounds: int = 4, seed: int = 0) -> Floats | None:
     """(n,) a confirmed point of the set that violates, None where none was found.
 
-    First middle and corners of the hull, then ``rounds`` of descent from 64 points each, half of them corners;
-    every start goes for one clause. The same seed finds the same point if time does not run out.
+    First middle and corners of the hull, then ``rounds`` of descent from 64 points each, half of them
+    corners; every start goes for one clause. The same seed finds the same point if time does not run out.
     """
     until, generator = time.perf_counter() + timeout_s, np.random.default_rng(seed)
     with np.errstate(all="ignore"):
@@ -76,7 +79,7 @@ def _first(problem: Problem, points: Floats) -> Floats | None:
     """The first of the points that violates and is confirmed."""
     for i in np.flatnonzero(problem.specification.violated(problem.network(points))):
         if confirmed(problem, points[i]):
-            return points[i].copy()
+            return np.array(points[i])
     return None
 
 

@@ -1,7 +1,7 @@
 """Lines of a chain carried back to its input (Zhang et al. 2018, CROWN), sound in floating point.
 
-A split of a ReLU adds a multiple of its input, which is at most 0 on that side (Wang et al. 2021, beta-CROWN):
-``injected``. What rounding takes is charged as in ``detectors.bounds.linear_kernels``; see
+A split of a ReLU adds a multiple of its input, which is at most 0 on that side (Wang et al. 2021,
+beta-CROWN): ``injected``. What rounding takes is charged as in ``detectors.bounds.linear_kernels``; see
 docs/certificates/exact.md.
 """
 
@@ -19,7 +19,14 @@ Floats = NDArray[np.float64]
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def pull_back(
-    chain: Chain, bounds: Bounds, work: Work, layer: int, constant: float, spent: float, slack: float, p: Floats
+    chain: Chain,
+    bounds: Bounds,
+    work: Work,
+    layer: int,
+    constant: float,
+    spent: float,
+    slack: float,
+    p: Floats,
 ) -> float:
     """work.coefficients @ (results of ``layer``) + work.injected @ (inputs of all ReLU) + constant is at
     least p @ x + q for every x of the box; writes p, returns q. layer -1 is the input.
@@ -97,7 +104,9 @@ def neuron_line(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def row_line(chain: Chain, bounds: Bounds, work: Work, row: Floats, limit: float, slack: float, p: Floats) -> float:
+def row_line(
+    chain: Chain, bounds: Bounds, work: Work, row: Floats, limit: float, slack: float, p: Floats
+) -> float:
     """row @ outputs - limit + work.injected @ (inputs of ReLU) is at least p @ x + q; writes p, returns q."""
     for j in range(row.shape[0]):
         work.coefficients[j] = row[j]

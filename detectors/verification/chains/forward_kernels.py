@@ -30,7 +30,7 @@ def _of_inputs(low: Floats, high: Floats, work: Work) -> int:
         work.forms[i, 1 + i] = reach
         work.radius[i] = FLOOR
         work.size[i] = (abs(middle) + reach + FLOOR) * (1.0 + 4.0 * UNIT)
-    return 1 + inputs
+    return int(1 + inputs)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -123,9 +123,7 @@ def _relu(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) ->
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def bound_neurons(
-    chain: Chain, low: Floats, high: Floats, splits: Ints, bounds: Bounds, work: Work
-) -> bool:
+def bound_neurons(chain: Chain, low: Floats, high: Floats, splits: Ints, bounds: Bounds, work: Work) -> bool:
     """Bounds of all neurons for x in the box whose ReLU inputs have the signs of ``splits``: neuron + 1 for
     z >= 0, its negative for z <= 0, ended by 0. False where no x is left."""
     columns = _of_inputs(low, high, work)

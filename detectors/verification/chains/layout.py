@@ -55,9 +55,7 @@ def chain_of(network: Network) -> Chain | None:
     ends = np.cumsum([0, *(w.size for w in weights)]), np.cumsum([0, *(len(b) for b in biases)])
     sizes = np.array([network.inputs, *(len(b) for b in biases)], dtype=np.int64)
     flat = np.concatenate([w.ravel() for w in weights])
-    return Chain(
-        flat, np.concatenate(biases), sizes, ends[0], ends[1], np.array(rectified, dtype=np.bool_)
-    )
+    return Chain(flat, np.concatenate(biases), sizes, ends[0], ends[1], np.array(rectified, dtype=np.bool_))
 
 
 class Bounds(NamedTuple):
@@ -73,8 +71,8 @@ class Bounds(NamedTuple):
 class Work(NamedTuple):
     """Scratch of the passes. forms, following: (widest, 1 + inputs + neurons) affine forms: centre, inputs,
     one symbol for every undecided ReLU; radius, size: (widest,) what the form leaves out, and the sum of its
-    magnitudes; coefficients, passed, extra: (widest,); injected: (neurons,) coefficients to add before a
-    ReLU, all 0 between calls."""
+    magnitudes; coefficients, passed, extra: (widest,); line: (inputs,); injected:
+    (neurons,) coefficients to add before a ReLU, all 0 between calls."""
 
     forms: Floats
     following: Floats
@@ -99,5 +97,14 @@ def new_work(chain: Chain) -> Work:
     """Empty."""
     neurons, widest, inputs = len(chain.biases), int(chain.sizes.max()), int(chain.sizes[0])
     columns = 1 + inputs + neurons
-    forms = np.zeros((widest, columns)), np.zeros((widest, columns))
-    return Work(*forms, *(np.zeros(widest) for _ in range(5)), np.zeros(neurons), np.zeros(inputs))
+    return Work(
+        np.zeros((widest, columns)),
+        np.zeros((widest, columns)),
+        np.zeros(widest),
+        np.zeros(widest),
+        np.zeros(widest),
+        np.zeros(widest),
+        np.zeros(widest),
+        np.zeros(neurons),
+        np.zeros(inputs),
+    )

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +58,12 @@ class _Lane:
     def search(self, parts: Parts, limit: int) -> Parts:
         """Parts that are left; the counters go on."""
         count = len(parts.clause)
-        room = Parts(*(np.concatenate([a, np.zeros((limit + 2, *a.shape[1:]), a.dtype)]) for a in parts))
+        room = _each(lambda a: np.concatenate([a, np.zeros((limit + 2, *a.shape[1:]), a.dtype)]), parts)
         top, done, stuck = explore(
             self.chain, self.rows, room, count, limit, self.bounds, self.work, self.lines, self.state
         )
         self.done, self.stuck = self.done + done, self.stuck + stuck
-        return Parts(*(a[:top] for a in room))
+        return _each(lambda a: a[:top], room)
 
 
 def search(
@@ -77,15 +77,18 @@ def search(
     until = time.perf_counter() + timeout_s
     clauses = len(rows.starts) - 1
     parts = Parts(
-        np.tile(low, (clauses, 1)), np.tile(high, (clauses, 1)), np.arange(clauses), np.full(clauses, -np.inf),
+        np.tile(low, (clauses, 1)),
+        np.tile(high, (clauses, 1)),
+        np.arange(clauses),
+        np.full(clauses, -np.inf),
         np.zeros((clauses, MOST_SPLITS), dtype=np.int32),
-    )  # fmt: skip
+    )
     lanes, length, longest = [_Lane(chain, rows) for _ in range(LANES)], FIRST_ROUND, _longest_round(chain)
     with ThreadPoolExecutor(min(LANES, len(os.sched_getaffinity(0)))) as pool:
         while 0 < len(parts.clause) < MOST_PARTS and time.perf_counter() < until:
-            dealt = [Parts(*(a[i::LANES] for a in parts)) for i in range(LANES)]
+            dealt = [_each(lambda a, i=i: a[i::LANES], parts) for i in range(LANES)]
             left = list(pool.map(lambda lane, own, limit=length: lane.search(own, limit), lanes, dealt))
-            parts = Parts(*(np.concatenate(arrays) for arrays in zip(*left, strict=True)))
+            parts = _each(lambda *arrays: np.concatenate(arrays), *left)
             for lane in lanes:
                 if lane.state[2] and confirm(lane.lines.point):
                     return Outcome(-np.inf, lane.lines.point.copy(), len(parts.clause), _done(lanes))
@@ -95,6 +98,10 @@ def search(
     ends = [lane.state[:2].min() for lane in lanes]
     bound = float(np.min([*ends, *parts.bound]))
     return Outcome(bound, None, len(parts.clause) + sum(lane.stuck for lane in lanes), _done(lanes))
+
+
+def _each(act: Callable[..., NDArray[Any]], *parts: Parts) -> Parts:
+    return Parts(*(act(*arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _longest_round(chain: Chain) -> int:

@@ -28,12 +28,13 @@ FEW_NEURONS = 6
 AGAIN = 0.5
 """A box cut to less than this share of its volume is bounded again before it is split."""
 ROUNDS = 10
+OPEN, CLOSED, VIOLATED = 0, 1, 2
 
 
 class Rows(NamedTuple):
     """matrix @ outputs <= limits in all rows of a clause violates; clause c has rows starts[c] to
-    starts[c + 1]. spare: (rows,) a row must exceed it to be out of reach for every evaluation, above 0; proof:
-    (rows,) a row at a point must be at most its negative to count as violated."""
+    starts[c + 1]. spare: (rows,) a row must exceed it, which is above 0, to be out of reach for every
+    evaluation; proof: (rows,) a row at a point must be at most its negative to count as violated."""
 
     matrix: Floats
     limits: Floats
@@ -99,9 +100,7 @@ def _row_lines(
     """Lines of the clause's rows, then of the held ReLU. Returns their number, the best margin, its row."""
     count, best, best_row = 0, -np.inf, 0
     for r in range(rows.starts[clause], rows.starts[clause + 1]):
-        lines.q[count] = row_line(
-            chain, bounds, work, rows.matrix[r], rows.limits[r], 0.0, lines.p[count]
-        )
+        lines.q[count] = row_line(chain, bounds, work, rows.matrix[r], rows.limits[r], 0.0, lines.p[count])
         lines.spare[count] = rows.spare[r]
         margin = least(lines.p[count], lines.q[count], lines.low, lines.high) - rows.spare[r]
         if margin > best:
@@ -126,13 +125,20 @@ def _row_lines(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _combine(
-    chain: Chain, rows: Rows, clause: int, splits: NDArray[np.int32], count: int, bounds: Bounds, work: Work,
+    chain: Chain,
+    rows: Rows,
+    clause: int,
+    splits: NDArray[np.int32],
+    count: int,
+    bounds: Bounds,
+    work: Work,
     lines: Lines,
 ) -> float:
     """Margin from the combination of rows by lines.multipliers, carried back as one: on the part the held
     ReLU add nothing above 0, so the greatest row is at least the combined one over the weight of the rows."""
     first, own = rows.starts[clause], rows.starts[clause + 1] - rows.starts[clause]
-    limit, spare, share, slack, wide = 0.0, 0.0, 0.0, 0.0, theta(count + rows.matrix.shape[1])
+    limit, spare, share, slack = 0.0, 0.0, 0.0, 0.0
+    wide = theta(count + rows.matrix.shape[1])
     last = chain.neuron_at[chain.rectified.shape[0] - 1]
     lines.row[:] = 0.0
     for r in range(own):
@@ -150,8 +156,8 @@ def _combine(
     lines.q[count] = row_line(chain, bounds, work, lines.row, limit, slack, lines.p[count])
     margin = least(lines.p[count], lines.q[count], lines.low, lines.high) - spare * (1.0 + wide)
     if margin > 0.0:
-        return margin / share * (1.0 - wide) if share > 0.0 else np.inf
-    return margin
+        return float(margin / share * (1.0 - wide) if share > 0.0 else np.inf)
+    return float(margin)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -215,11 +221,20 @@ def _best_input(lines: Lines) -> int:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _split(
-    chain: Chain, parts: Parts, top: int, clause: int, bound: float, held: int, row: int, bounds: Bounds, lines: Lines
+    chain: Chain,
+    parts: Parts,
+    top: int,
+    clause: int,
+    bound: float,
+    row: int,
+    bounds: Bounds,
+    lines: Lines,
 ) -> int:
     """Push both sides of the most promising split on the place of part ``top``; the side towards the lower
     end of line ``row`` is searched first. Returns the new top, or ``top`` where nothing can be split."""
-    low, high = lines.low, lines.high
+    low, high, held = lines.low, lines.high, 0
+    while held < parts.splits.shape[1] and parts.splits[top, held] != 0:
+        held += 1
     open_ = _open_neurons(chain, bounds)
     if not open_:
         return top
@@ -251,8 +266,82 @@ def _split(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _by_combination(
+    chain: Chain,
+    rows: Rows,
+    clause: int,
+    splits: NDArray[np.int32],
+    count: int,
+    best: float,
+    row: int,
+    bounds: Bounds,
+    work: Work,
+    lines: Lines,
+) -> tuple[float, int]:
+    """The best margin and its row, once the combination of all rows is tried; lines.point is where they are
+    least, all of them."""
+    for r in range(count):
+        lines.q[r] -= lines.spare[r]
+    least_greatest(
+        lines.p, lines.q, count, lines.low, lines.high, lines.dictionary, lines.multipliers, lines.point
+    )
+    for r in range(count):
+        lines.q[r] += lines.spare[r]
+    combined = _combine(chain, rows, clause, splits, count, bounds, work, lines)
+    if combined > best:
+        best, row = combined, count
+        blame(chain, bounds, work, lines.row, lines.score, lines.gain)
+    for k in range(rows.starts[clause + 1] - rows.starts[clause], count):
+        work.injected[abs(splits[k - (rows.starts[clause + 1] - rows.starts[clause])]) - 1] = 0.0
+    return best, row
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _bound_once(
+    chain: Chain,
+    rows: Rows,
+    clause: int,
+    splits: NDArray[np.int32],
+    bounds: Bounds,
+    work: Work,
+    lines: Lines,
+    state: Floats,
+) -> tuple[int, float, int, bool]:
+    """Bound the part in lines.low, lines.high and cut it. Returns (CLOSED, VIOLATED, OPEN), the best margin,
+    its row, and whether the cut was worth another round."""
+    if not bound_neurons(chain, lines.low, lines.high, splits, bounds, work):
+        return CLOSED, np.inf, 0, False
+    count, best, row = _row_lines(chain, rows, clause, splits, bounds, work, lines)
+    if best <= 0.0 or np.isnan(best):
+        for i in range(lines.point.shape[0]):
+            lines.point[i] = lines.low[i] if lines.p[row, i] > 0.0 else lines.high[i]
+        if violates(chain, rows, clause, lines.point, work):
+            return VIOLATED, best, row, False
+        blame(chain, bounds, work, rows.matrix[rows.starts[clause] + row], lines.score, lines.gain)
+        if count > 1:
+            best, row = _by_combination(chain, rows, clause, splits, count, best, row, bounds, work, lines)
+            if best <= 0.0 and violates(chain, rows, clause, lines.point, work):
+                return VIOLATED, best, row, False
+    if best > 0.0:
+        state[0] = min(state[0], best)
+        return CLOSED, best, row, False
+    share = _cut(count, lines)
+    if share < 1.0:
+        for r in range(rows.starts[clause], rows.starts[clause + 1]):
+            state[0] = min(state[0], rows.spare[r])
+    return CLOSED if share < 0.0 else OPEN, best, row, share < AGAIN
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def explore(
-    chain: Chain, rows: Rows, parts: Parts, top: int, limit: int, bounds: Bounds, work: Work, lines: Lines,
+    chain: Chain,
+    rows: Rows,
+    parts: Parts,
+    top: int,
+    limit: int,
+    bounds: Bounds,
+    work: Work,
+    lines: Lines,
     state: Floats,
 ) -> tuple[int, int, int]:
     """Search depth first from the ``top`` parts on the stack until ``limit`` parts are bounded.
@@ -261,74 +350,26 @@ def explore(
     the least bound of parts that stay open, and 1 where lines.point violates (its part stays on the stack).
     """
     done, stuck = 0, 0
-    n = chain.sizes[0]
     while top > 0 and done < limit:
         top -= 1
         clause, inherited, splits = parts.clause[top], parts.bound[top], parts.splits[top]
-        own = rows.starts[clause + 1] - rows.starts[clause]
-        held = 0
-        while held < splits.shape[0] and splits[held] != 0:
-            held += 1
-        for i in range(n):
-            lines.low[i], lines.high[i] = parts.low[top, i], parts.high[top, i]
-        closed, best, row = False, -np.inf, 0
+        lines.low[:] = parts.low[top]
+        lines.high[:] = parts.high[top]
+        outcome, best, row = OPEN, inherited, 0
         for _ in range(ROUNDS):
             done += 1
-            if not bound_neurons(chain, lines.low, lines.high, splits, bounds, work):
-                closed = True
+            outcome, best, row, again = _bound_once(chain, rows, clause, splits, bounds, work, lines, state)
+            if outcome != OPEN or not again:
                 break
-            count, best, row = _row_lines(chain, rows, clause, splits, bounds, work, lines)
-            if best > 0.0:
-                state[0] = min(state[0], best)
-                closed = True
-                break
-            for i in range(n):
-                lines.point[i] = lines.low[i] if lines.p[row, i] > 0.0 else lines.high[i]
-            if violates(chain, rows, clause, lines.point, work):
-                state[2] = 1.0
-                return top + 1, done, stuck
-            if count > 1:
-                for r in range(count):
-                    lines.q[r] -= lines.spare[r]
-                least_greatest(
-                    lines.p, lines.q, count, lines.low, lines.high, lines.dictionary, lines.multipliers,
-                    lines.point,
-                )
-                for r in range(count):
-                    lines.q[r] += lines.spare[r]
-                if violates(chain, rows, clause, lines.point, work):
-                    state[2] = 1.0
-                    return top + 1, done, stuck
-                combined = _combine(chain, rows, clause, splits, count, bounds, work, lines)
-                if combined > 0.0:
-                    state[0] = min(state[0], combined)
-                    closed = True
-                elif combined > best:
-                    best, row = combined, count
-                if not closed and row == count:
-                    blame(chain, bounds, work, lines.row, lines.score, lines.gain)
-                for k in range(own, count):
-                    work.injected[abs(splits[k - own]) - 1] = 0.0
-                if closed:
-                    break
-            if row < own:
-                blame(
-                    chain, bounds, work, rows.matrix[rows.starts[clause] + row], lines.score, lines.gain
-                )
-            share = _cut(count, lines)
-            if share < 1.0:
-                for r in range(own):
-                    state[0] = min(state[0], lines.spare[r])
-            if share < 0.0:
-                closed = True
-                break
-            if not share < AGAIN:
-                break
-        if closed:
+        if outcome == VIOLATED:
+            state[2] = 1.0
+            return top + 1, done, stuck
+        if outcome == CLOSED:
             continue
-        above = _split(chain, parts, top, clause, max(best, inherited), held, row, bounds, lines)
+        best = max(best, inherited)
+        above = _split(chain, parts, top, clause, best, row, bounds, lines)
         if above == top:
             stuck += 1
-            state[1] = min(state[1], max(best, inherited))
+            state[1] = min(state[1], best)
         top = above
     return top, done, stuck

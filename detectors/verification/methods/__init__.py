@@ -7,6 +7,7 @@ from detectors.verification.methods.base import Method
 from detectors.verification.methods.branch_and_bound import BranchAndBound
 from detectors.verification.methods.crown import Crown, CrownIbp
 from detectors.verification.methods.interval import Interval
+from detectors.verification.methods.milp import Milp
 
 METHODS: dict[str, type[Method]] = {
     "interval": Interval,
@@ -14,6 +15,7 @@ METHODS: dict[str, type[Method]] = {
     "crown": Crown,
     "alpha_crown": AlphaCrown,
     "branch_and_bound": BranchAndBound,
+    "milp": Milp,
 }
 
-__all__ = ["METHODS", "AlphaCrown", "BranchAndBound", "Crown", "CrownIbp", "Interval", "Method"]
+__all__ = ["METHODS", "AlphaCrown", "BranchAndBound", "Crown", "CrownIbp", "Interval", "Method", "Milp"]

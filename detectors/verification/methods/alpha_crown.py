@@ -1,7 +1,7 @@
 """CROWN with optimised slopes (Xu et al. 2021, alpha-CROWN).
 
-The slope of the lower line of an open ReLU is free between 0 and 1 and every choice is sound. Each row that is
-bounded gets its own slopes, found by gradient ascent on its bound; every step is itself a sound pass of
+The slope of the lower line of an open ReLU is free between 0 and 1 and every choice is sound. Each row that
+is bounded gets its own slopes, found by gradient ascent on its bound; every step is itself a sound pass of
 ``backward.lowest``, and the best one counts.
 """
 
