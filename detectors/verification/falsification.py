@@ -1,6 +1,6 @@
 """Search for a point of a set that violates: gradient descent on the margin, from many starts.
 
-Madry et al. 2018 (projected gradient descent), with the margin of the specification as the loss.
+Madry et al. 2018 (projected gradient descent), with the rows that do not yet violate as the loss.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ Floats = NDArray[np.float64]
 
 STARTS = 64
 STEPS = 40
-SHARES = 0.5, 0.004
-"""First and last step, as shares of the set's half width."""
+SHARES = (0.5, 0.004), (0.05, 0.0004)
+"""First and last step, as shares of the set's half width: from random starts, from the best of many."""
+SAMPLES = 16_384
+CHUNK = 2048
 MOST_CORNERS = 6
 
 
@@ -53,16 +55,22 @@ def _highest(box: Box, clause: Clause) -> Floats:
 def falsify(problem: Problem, timeout_s: float, rounds: int = 4, seed: int = 0) -> Floats | None:
     """(n,) a confirmed point of the set that violates, None where none was found.
 
-    First middle and corners of the hull, then ``rounds`` of descent from 64 points each, half of them
-    corners; every start goes for one clause. The same seed finds the same point if time does not run out.
+    First middle and corners of the hull, then ``rounds`` of descent from 64 points, random ones (half of
+    them corners) and the best of many by turns; every start goes for one clause. The same seed finds the same
+    point if time does not run out.
     """
     until, generator = time.perf_counter() + timeout_s, np.random.default_rng(seed)
     with np.errstate(all="ignore"):
         found = _first(problem, problem.region.nearest(_middle_and_corners(problem.region.hull)))
-        for _ in range(rounds):
+        for number in range(rounds):
             if found is not None or time.perf_counter() > until:
                 break
-            found = _descend(problem, problem.region.draw(STARTS, generator), until)
+            many = number % 2 == 1
+            target = np.arange(STARTS) % len(problem.specification.clauses)
+            points = problem.region.draw(STARTS, generator)
+            if many:
+                points = _best_of_many(problem, points, target, generator, until)
+            found = _descend(problem, points, target, SHARES[many], until)
     return found
 
 
@@ -83,12 +91,37 @@ def _first(problem: Problem, points: Floats) -> Floats | None:
     return None
 
 
-def _descend(problem: Problem, points: Floats, until: float) -> Floats | None:
+def _best_of_many(
+    problem: Problem, points: Floats, target: NDArray[np.intp], generator: np.random.Generator, until: float
+) -> Floats:
+    """For each start the best point that was drawn for its clause, the second start of a clause the second
+    best, and so on."""
+    clauses = problem.specification.clauses
+    best = [np.empty((0, points.shape[1] + 1))] * len(clauses)
+    for _ in range(SAMPLES // CHUNK):
+        drawn = problem.region.draw(CHUNK, generator)
+        outputs = problem.network(drawn)
+        for number, clause in enumerate(clauses):
+            worst = (outputs @ clause.matrix.T - clause.limits).max(axis=1, keepdims=True)
+            ranked = np.vstack([best[number], np.hstack([worst, drawn])])
+            # Corners come again and again.
+            best[number] = ranked[np.unique(ranked[:, 0], return_index=True)[1][:STARTS]]
+        if time.perf_counter() > until:
+            break
+    return np.array([best[c][i // len(clauses) % len(best[c]), 1:] for i, c in enumerate(target)])
+
+
+def _descend(
+    problem: Problem,
+    points: Floats,
+    target: NDArray[np.intp],
+    shares: tuple[float, float],
+    until: float,
+) -> Floats | None:
     reach = problem.region.hull.reach[0]
     clauses = problem.specification.clauses
-    target = np.arange(len(points)) % len(clauses)
     signed = (np.arange(len(points)) // len(clauses)) % 2 == 0
-    for share in np.geomspace(*SHARES, STEPS):
+    for share in np.geomspace(*shares, STEPS):
         outputs = problem.network(points)
         found = _first(problem, points)
         if found is not None or time.perf_counter() > until:
