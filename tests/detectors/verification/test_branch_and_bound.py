@@ -124,13 +124,13 @@ def test_the_result_does_not_depend_on_the_threads(monkeypatch):
     assert results[0][2] > 20
 
 
-def hard(wide=1.0):
+def hard(wide=2.0):
     """A net that takes some hundred parts."""
     generator = np.random.default_rng(5)
     net, region = chains.network(generator, [4, 20, 20, 20, 2]), chains.box(generator, 4, wide)
     matrix = generator.normal(size=(1, 2))
     least_drawn = (net(region.draw(20000, generator)) @ matrix.T).min()
-    return net, region, [(matrix, np.array([least_drawn - 1.0]))]
+    return net, region, [(matrix, np.array([least_drawn - 2.0]))]
 
 
 def test_a_timeout_is_kept_and_says_unknown():
