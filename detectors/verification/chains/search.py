@@ -71,10 +71,10 @@ def search(
 ) -> Outcome:
     """Decide whether a point of the box low <= x <= high, (n,) each, violates a clause of ``rows``.
 
+    timeout_s: does not count compilation, which the first call on a machine may take.
     confirm: asked of every point that does so by plain evaluation; where it refuses one, points are looked
     for that exceed ``rows.spare``, and no others are asked for.
     """
-    until = time.perf_counter() + timeout_s
     clauses = len(rows.starts) - 1
     parts = Parts(
         np.tile(low, (clauses, 1)),
@@ -83,7 +83,11 @@ def search(
         np.full(clauses, -np.inf),
         np.zeros((clauses, MOST_SPLITS), dtype=np.int32),
     )
-    lanes, length, longest = [_Lane(chain, rows) for _ in range(LANES)], FIRST_ROUND, _longest_round(chain)
+    lanes = [_Lane(chain, rows) for _ in range(LANES)]
+    length, longest = FIRST_ROUND, _longest_round(chain)
+    # Without parts: the first call ever compiles for seconds, which is not the search's time.
+    lanes[0].search(_each(lambda a: a[:0], parts), 0)
+    until = time.perf_counter() + timeout_s
     with ThreadPoolExecutor(min(LANES, len(os.sched_getaffinity(0)))) as pool:
         while 0 < len(parts.clause) < MOST_PARTS and time.perf_counter() < until:
             dealt = [_each(lambda a, i=i: a[i::LANES], parts) for i in range(LANES)]

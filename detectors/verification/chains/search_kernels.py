@@ -24,7 +24,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FEW_NEURONS = 6
-"""With at most this many undecided ReLU in a part one of them is split, else an input."""
+"""With at most this many undecided ReLU in a part one of them is split."""
+FAR_MORE = 30.0
+"""A ReLU is split as well if it promises that many times what halving the best input does: many inputs."""
 AGAIN = 0.5
 """A box cut to less than this share of its volume is bounded again before it is split."""
 ROUNDS = 10
@@ -240,11 +242,13 @@ def _split(
         return top
     at = _best_input(lines)
     neuron = -1
-    if held < parts.splits.shape[1] and (open_ <= FEW_NEURONS or at < 0):
+    if held < parts.splits.shape[1]:
         for j in range(lines.gain.shape[0]):
             if lines.gain[j] > 0.0 and (neuron < 0 or lines.gain[j] > lines.gain[neuron]):
                 neuron = j
-    by_neuron = neuron >= 0
+    by_neuron = neuron >= 0 and (
+        at < 0 or open_ <= FEW_NEURONS or lines.gain[neuron] > FAR_MORE * lines.score[at]
+    )
     if at < 0 and not by_neuron:
         return top
     middle = 0.0 if by_neuron else 0.5 * low[at] + 0.5 * high[at]
