@@ -26,7 +26,8 @@ FIRST_ROUND = 8
 ROUND_COST = 2.5e8
 """Multiplications of one lane in one round, about a tenth of a second: how often the clock is read."""
 MOST_SPLITS = 64
-MOST_PARTS = 1_000_000
+MOST_BYTES = 2**29
+"""Of all parts; with more the search gives up."""
 
 
 class Outcome(NamedTuple):
@@ -85,14 +86,16 @@ def search(
     )
     lanes = [_Lane(chain, rows) for _ in range(LANES)]
     length, longest = FIRST_ROUND, _longest_round(chain)
+    most = MOST_BYTES // sum(a.nbytes // clauses for a in parts)
     # Without parts: the first call ever compiles for seconds, which is not the search's time.
     lanes[0].search(_each(lambda a: a[:0], parts), 0)
     until = time.perf_counter() + timeout_s
     with ThreadPoolExecutor(min(LANES, len(os.sched_getaffinity(0)))) as pool:
-        while 0 < len(parts.clause) < MOST_PARTS and time.perf_counter() < until:
+        while 0 < len(parts.clause) < most and time.perf_counter() < until:
             dealt = [_each(lambda a, i=i: a[i::LANES], parts) for i in range(LANES)]
             left = list(pool.map(lambda lane, own, limit=length: lane.search(own, limit), lanes, dealt))
-            parts = _each(lambda *arrays: np.concatenate(arrays), *left)
+            # Upside down: every round dives somewhere else, where a violation may be near.
+            parts = _each(lambda *arrays: np.concatenate(arrays)[::-1], *left)
             for lane in lanes:
                 if lane.state[2] and confirm(lane.lines.point):
                     return Outcome(-np.inf, lane.lines.point.copy(), len(parts.clause), _done(lanes))
