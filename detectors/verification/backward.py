@@ -17,12 +17,17 @@ Floats = NDArray[np.float64]
 
 
 def lowest(
-    trace: Trace, value: int, coefficients: Floats, slopes: Mapping[int, Floats] | None = None
+    trace: Trace,
+    value: int,
+    coefficients: Floats,
+    slopes: Mapping[int, Floats] | None = None,
+    seen: dict[int, Floats] | None = None,
 ) -> Floats:
     """(batch, rows): lower bounds of coefficients (batch, rows, size) @ value number ``value``, for the exact
     network over the trace's region.
 
     slopes: node -> lower slopes (batch, size) of its activation. The boxes of all earlier values must hold.
+    seen: takes the coefficients (batch, rows, size) that arrive at each value, by its number.
     """
     network, chosen = trace.network, slopes or {}
     waiting: dict[int, Floats] = {value: coefficients}
@@ -32,6 +37,8 @@ def lowest(
         carried = waiting.pop(node + 1, None)
         if carried is None:
             continue
+        if seen is not None:
+            seen[node + 1] = carried
         operation, inputs = network.nodes[node]
         pulled = operation.pull(carried, trace.inputs(node), trace.values[node + 1], chosen.get(node))
         constant += pulled.constant
@@ -44,6 +51,8 @@ def lowest(
             slack += (lost @ trace.values[i].box.size[:, :, None])[:, :, 0]
     total = constant
     if 0 in waiting:
+        if seen is not None:
+            seen[0] = waiting[0]
         ends = trace.region.lowest(waiting[0])
         total, spent = total + ends, spent + np.abs(ends)
     wide = 16.0 * (value + 8.0) * UNIT

@@ -1,0 +1,67 @@
+"""Methods one after the other, the cheapest first, until one decides or the time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from detectors.verification.falsification import falsify
+from detectors.verification.methods import METHODS
+from detectors.verification.problem import Problem, Result, verdict_of
+from streams.errors import BadInput
+
+FALSIFICATION = "falsification"
+DEFAULT = "interval", "crown_ibp", "crown", FALSIFICATION, "alpha_crown", "branch_and_bound", "milp"
+
+
+def cascade(problem: Problem, timeout_s: float = 60.0, methods: Sequence[str] = DEFAULT) -> Result:
+    """Run ``methods`` (names of ``METHODS``, or "falsification") in order; each may take what is left of the
+    time. Stops at the first verdict other than "unknown".
+
+    The bound is the best of all, the method is the one that decided, else the last one run. detail["runs"]:
+    what was done, in order: method, seconds, bound (None where there is none), verdict, and ``skipped`` with
+    the reason where a method does not apply. Raises BadInput on an unknown name or a timeout not above 0.
+    """
+    _check(methods, timeout_s)
+    started = time.perf_counter()
+    runs: list[dict[str, Any]] = []
+    best, last = -np.inf, "none"
+    for name in methods:
+        left = timeout_s - (time.perf_counter() - started)
+        if left <= 0.0:
+            break
+        try:
+            result = _run(name, problem, left)
+        except BadInput as error:
+            runs.append({"method": name, "skipped": str(error)})
+            continue
+        best, last = max(best, result.bound), name
+        bound = result.bound if np.isfinite(result.bound) else None
+        runs.append({"method": name, "seconds": result.seconds, "bound": bound, "verdict": result.verdict})
+        if result.verdict != "unknown":
+            seconds, detail = time.perf_counter() - started, {**result.detail, "runs": runs}
+            return Result(result.verdict, result.bound, name, seconds, result.counterexample, detail)
+    return Result(verdict_of(best), best, last, time.perf_counter() - started, None, {"runs": runs})
+
+
+def _run(name: str, problem: Problem, timeout_s: float) -> Result:
+    if name != FALSIFICATION:
+        return METHODS[name]().run(problem, timeout_s)
+    started = time.perf_counter()
+    point = falsify(problem, timeout_s)
+    seconds = time.perf_counter() - started
+    return Result("unknown" if point is None else "falsified", -np.inf, name, seconds, point)
+
+
+def _check(methods: Sequence[str], timeout_s: float) -> None:
+    known = sorted([*METHODS, FALSIFICATION])
+    for name in methods:
+        if name not in known:
+            raise BadInput("cascade, method", name, ", ".join(known))
+    if not methods:
+        raise BadInput("cascade, methods", 0, "at least one")
+    if not timeout_s > 0.0:
+        raise BadInput("cascade, timeout", timeout_s, "above 0 s")

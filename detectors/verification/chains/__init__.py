@@ -1,0 +1,1 @@
+"""Compiled bounds and search for chains of dense layers with ReLU, over boxes."""

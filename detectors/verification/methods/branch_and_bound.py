@@ -1,0 +1,127 @@
+"""Complete verification by branch and bound."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.verification.chains.layout import Chain, chain_of
+from detectors.verification.falsification import confirmed
+from detectors.verification.methods.base import Found, Method
+from detectors.verification.methods.crown import rows_by_lines, tighten_by_lines
+from detectors.verification.pieces import Pieces
+from detectors.verification.problem import Problem
+from detectors.verification.propagation import propagate
+from detectors.verification.rounding import ARITHMETICS, ArithmeticName
+from detectors.verification.sets import Boxes
+from streams.errors import BadInput
+
+Floats = NDArray[np.float64]
+
+BATCH = 32
+MOST_PIECES = 200_000
+
+
+class BranchAndBound(Method):
+    """Chains of dense layers with ReLU over boxes: compiled, splits of inputs and of ReLU signs. Everything
+    else: splits of the hull's sides, each piece bounded by CROWN."""
+
+    name: ClassVar[str] = "branch_and_bound"
+    description: ClassVar[str] = (
+        "splits of inputs and ReLU signs (Bunel et al. 2020; beta-CROWN, Wang et al. 2021)"
+    )
+
+    def solve(self, problem: Problem, timeout_s: float) -> Found:
+        """Until all is decided, a point violates, or the time is over."""
+        if problem.region.batch != 1:
+            raise BadInput("perturbation set, batch", problem.region.batch, "1 for this method")
+        chain = chain_of(problem.network)
+        if chain is not None and isinstance(problem.region, Boxes):
+            return _by_kernels(chain, problem, timeout_s)
+        return _by_pieces(problem, time.perf_counter() + timeout_s)
+
+
+def _by_kernels(chain: Chain, problem: Problem, timeout_s: float) -> Found:
+    from detectors.verification.chains.search import search
+    from detectors.verification.chains.search_kernels import Rows
+
+    matrix, limits = problem.specification.rows
+    starts = np.cumsum([0, *(len(c.limits) for c in problem.specification.clauses)])
+    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+    spare = _spare(problem, problem.evaluation)
+    if not np.isfinite(spare).all():
+        return Found(-np.inf)
+    rows = Rows(matrix, limits.astype(np.float64), starts, spare, np.zeros(len(limits)))
+    box = problem.region.hull
+    found = search(chain, rows, box.low[0], box.high[0], timeout_s, lambda point: confirmed(problem, point))
+    return Found(found.bound, found.point, {"parts": found.parts, "open": found.open})
+
+
+def _spare(problem: Problem, evaluation: ArithmeticName) -> Floats:
+    """(rows,) how far a row of an evaluated output may be from that of the exact one, above 0."""
+    matrix, limits = problem.specification.rows
+    trace = propagate(problem.network, problem.region, ARITHMETICS[evaluation])
+    size, wide = np.abs(matrix), trace.arithmetic.theta(matrix.shape[1] + 1)
+    error = (trace.evaluation_error_of(len(trace.values) - 1) @ size.T)[0]
+    spent = error + np.abs(limits) + trace.values[-1].box.size[0] @ size.T
+    return np.asarray((error + wide * spent) * (1.0 + 2.0 * wide) + 1e-290)
+
+
+def _by_pieces(problem: Problem, until: float) -> Found:
+    """Best first: the pieces of the lowest bounds are halved along the side that is the longest against the
+    whole hull's."""
+    low, high = problem.region.hull
+    whole = np.where(high[0] > low[0], high[0] - low[0], 1.0)
+    bounds, closed, stuck, count = np.array([-np.inf]), np.inf, np.inf, 0
+    while len(bounds) and len(bounds) < MOST_PIECES and time.perf_counter() < until:
+        order = np.argsort(bounds, kind="stable")
+        now, later = order[:BATCH], order[BATCH:]
+        margin = np.maximum(_margins(problem, low[now], high[now]), bounds[now])
+        count += len(now)
+        open_ = ~(margin > 0.0)
+        closed = min(closed, margin[~open_].min(initial=np.inf))
+        own_low, own_high, own = low[now][open_], high[now][open_], margin[open_]
+        point = _violation(problem, 0.5 * own_low + 0.5 * own_high)
+        if point is not None:
+            return Found(-np.inf, point, {"parts": count, "open": len(later) + len(own)})
+        halves = _halved(own_low, own_high, whole)
+        stuck = min(stuck, own[~halves[2]].min(initial=np.inf))
+        own = own[halves[2]]
+        low, high = np.vstack([low[later], halves[0]]), np.vstack([high[later], halves[1]])
+        bounds = np.concatenate([bounds[later], own, own])
+    lowest = float(min(closed, stuck, bounds.min(initial=np.inf)))
+    return Found(lowest, None, {"parts": count, "open": len(bounds)})
+
+
+def _margins(problem: Problem, low: Floats, high: Floats) -> Floats:
+    """(batch,) lower bounds of the margin over each piece, -inf where it is not a number."""
+    trace = propagate(problem.network, Pieces(problem.region, low, high), ARITHMETICS[problem.evaluation])
+    tighten_by_lines(trace)
+    margin = problem.specification.margin(rows_by_lines(trace, problem))
+    return np.where(np.isnan(margin), -np.inf, margin)
+
+
+def _violation(problem: Problem, points: Floats) -> Floats | None:
+    if not len(points):
+        return None
+    inside = problem.region.nearest(points)
+    for i in np.flatnonzero(problem.specification.violated(problem.network(inside))):
+        if confirmed(problem, inside[i]):
+            return np.array(inside[i])
+    return None
+
+
+def _halved(low: Floats, high: Floats, whole: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Both halves of each piece, first all lower ones; and which pieces have a side with a middle."""
+    middle = 0.5 * low + 0.5 * high
+    width = np.where((low < middle) & (middle < high), (high - low) / whole, 0.0)
+    side = width.argmax(axis=1)
+    able = width.max(axis=1) > 0.0
+    low, high, middle, side = low[able], high[able], middle[able], side[able]
+    rows = np.arange(len(low))
+    below, above = high.copy(), low.copy()
+    below[rows, side] = above[rows, side] = middle[rows, side]
+    return np.vstack([low, above]), np.vstack([below, high]), able
