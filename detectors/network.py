@@ -43,15 +43,23 @@ class Mlp(nn.Module):
         features: (w, m) at the centres; matrix: (m, n) the feature map, composed with the first layer before
         absolute values are taken. Plain floating point: for training only, never for a certificate.
         """
+        low, high = self.layer_intervals(features, matrix, reach)[-1]
+        return low[:, 0], high[:, 0]
+
+    def layer_intervals(self, features: Tensor, matrix: Tensor, reach: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Lower and upper values (w, neurons) of every layer before its ReLU; arguments as in
+        ``interval``."""
         z = features @ self.weights[0].T + self.biases[0]
         radius = (self.weights[0] @ matrix).abs() @ reach
         low, high = z - radius, z + radius
+        ends = [(low, high)]
         for w, b in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
             low, high = torch.relu(low), torch.relu(high)
             mid, rad = (low + high) / 2, (high - low) / 2
             mid, rad = mid @ w.T + b, rad @ w.abs().T
             low, high = mid - rad, mid + rad
-        return low[:, 0], high[:, 0]
+            ends.append((low, high))
+        return ends
 
     def dense(self) -> Dense:
         """The trained network as plain arrays."""
