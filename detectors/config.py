@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -25,7 +26,10 @@ class MemberConfig(_Strict, frozen=True):
 
     method: a name of ``detectors.losses.MARGINS``. attack_steps: of its gradient descent; box_share: size of
     its small boxes, share of the full ones. l1, stability: weights of the regularisers, 0 for none.
-    hidden: neurons per hidden layer. eps_train: share of range the interval loss is trained for. steps:
+    shift_rows: how many rows that show load shifts best (``detectors.shift_rows``) take the place of the
+    plain rows, 0 for none; of the grid only. start: of the weights, "random" or "thresholds", where the
+    first neurons watch single rows. hidden: neurons per hidden layer. eps_train: share of range the loss is
+    trained for. steps:
     updates in all; warm_up: share of them on the natural loss; ramp: share in which eps grows; kappa_end:
     final weight of the natural loss (Gowal et al. 2018). batch: windows per topology group; groups: groups
     per step. stride: scans between training windows. positive_weight: weight of tampered windows.
@@ -40,6 +44,8 @@ class MemberConfig(_Strict, frozen=True):
     method: str = "interval"
     attack_steps: int = 8
     box_share: float = 0.2
+    shift_rows: int = 0
+    start: Literal["random", "thresholds"] = "random"
     l1: float = 0.0
     stability: float = 0.0
     hidden: tuple[int, ...] = (64, 32)
@@ -118,6 +124,6 @@ def check(config: TrainConfig, where: str = "config") -> TrainConfig:
         need(f"{domain}.eps_train", member.eps_train, f"0 to below {FLIP:g}", 0 <= member.eps_train < FLIP)
         for field in ("learning_rate", "positive_weight"):
             need(f"{domain}.{field}", getattr(member, field), "above 0", getattr(member, field) > 0)
-        for field in ("bias_share", "visible_sigma", "l1", "stability"):
+        for field in ("bias_share", "visible_sigma", "l1", "stability", "shift_rows"):
             need(f"{domain}.{field}", getattr(member, field), "0 or more", getattr(member, field) >= 0)
     return config

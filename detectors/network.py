@@ -7,9 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detectors.bounds.dense import Dense
+
+Floats = NDArray[np.float64]
+
+OTHERS = 0.1
+"""Scale of the weights beside those that watch rows."""
+SPARE = 0.5
+"""How far a clean window's logit is below 0 at such a start."""
 
 
 class Mlp(nn.Module):
@@ -26,6 +34,29 @@ class Mlp(nn.Module):
             spread = 0.5 * (2.0 / n) ** 0.5
             self.weights.append(nn.Parameter(spread * torch.randn(m, n, generator=draw, dtype=torch.float64)))
             self.biases.append(nn.Parameter(torch.zeros(m, dtype=torch.float64)))
+
+    def start_at_thresholds(self, thresholds: Floats) -> None:
+        """Begin as a detector that alarms where a row leaves +-threshold: two neurons a row, the lowest
+        thresholds (m,) first, as many as fit; all other weights shrink to a tenth.
+
+        Such a network certifies what its rows certify, and training goes on from there.
+        """
+        watched = np.argsort(thresholds, kind="stable")[: self.weights[0].shape[0] // 2]
+        watched = watched[np.isfinite(thresholds[watched])]
+        with torch.no_grad():
+            for w in self.weights:
+                w.mul_(OTHERS)
+            for i, row in enumerate(watched):
+                for neuron, sign in ((2 * i, 1.0), (2 * i + 1, -1.0)):
+                    self.weights[0][neuron] = 0.0
+                    self.weights[0][neuron, row] = sign
+                    self.biases[0][neuron] = -float(thresholds[row])
+            count = 2 * len(watched)
+            for w in list(self.weights)[1:]:
+                w[0] = 0.0
+                w[0, :count] = 1.0
+                count = 1
+            self.biases[-1][0] = -SPARE
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (w,) of features (w, inputs)."""

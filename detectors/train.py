@@ -15,14 +15,22 @@ from detectors.bounds import Bounder, Dense
 from detectors.bounds.dense import Floats
 from detectors.config import MemberConfig, TrainConfig, check
 from detectors.dataset import Run, load_run
-from detectors.dc import Bools
-from detectors.grid_features import GridFeatures
+from detectors.dc import Bools, GridIndex
 from detectors.members import grid_arrays, lower_output, water_arrays
 from detectors.model import SCHEMA, network_arrays, save_model
 from detectors.model_spec import MemberSpec, ModelSpec, TagSpec
 from detectors.monitors.residual import NodalMonitor, TankMonitor
 from detectors.perturbation import Perturbation
-from detectors.prepare import GridData, WaterData, grid_data, grid_groups, shares, water_data, water_groups
+from detectors.prepare import (
+    GridData,
+    WaterData,
+    chosen_features,
+    grid_data,
+    grid_groups,
+    shares,
+    water_data,
+    water_groups,
+)
 from detectors.training import Group, Progress, train_network
 from detectors.training_cost import FILE, Cost
 from detectors.water_features import WaterFeatures
@@ -183,9 +191,9 @@ def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:
 
 def _train_grid(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Progress) -> _Member:
     plant = runs[0].plant
-    features = GridFeatures(plant)
-    data = grid_data(runs, features, config, config.grid.stride)
+    data = grid_data(runs, GridIndex.build(plant), config, config.grid.stride)
     learn, held = shares(config, len(runs), data.run)
+    features = chosen_features(plant, data, learn & (data.label == 0), config)
 
     def part(use: Bools) -> GridData:
         return GridData(
@@ -200,7 +208,7 @@ def _train_grid(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Pr
     taught, kept = part(learn), part(held)
     clean = taught.label == 0
     calibration = features.calibrate(
-        taught.mean[clean], taught.topology[clean].astype(float), data.topologies
+        taught.mean[clean], taught.topology[clean].astype(float), data.topologies, taught.run[clean]
     )
     groups = grid_groups(taught, features, calibration, config.grid)
     certified, twin, costs = _both(groups, config, "grid", out_dir, say)

@@ -119,6 +119,8 @@ def _train(
 ) -> Trained:
     method = config.method if certified else "natural"
     network = Mlp(groups[0].rows.matrix.shape[0], config.hidden, seed)
+    if config.start == "thresholds" and method != "natural":
+        network.start_at_thresholds(_thresholds(groups, config))
     adam = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     mark = data_hash(groups, config, seed) + ("certified" if certified else "twin")
     begin, before = _resume(checkpoint, mark, network, adam)
@@ -147,6 +149,13 @@ def _train(
         if done % REPORT_EVERY == 0 or done == config.steps:
             progress(done, float(loss.detach()))
     return Trained(network.dense(), meter.so_far(config.steps))
+
+
+def _thresholds(groups: list[Group], config: MemberConfig) -> Floats:
+    """Clean scatter and what the box may add, of every row of the largest group, (m,)."""
+    most = max(groups, key=lambda group: len(group.positive))
+    found: Floats = CLEAN_SIGMA + config.eps_train * np.abs(most.rows.matrix) @ most.reach
+    return np.where(most.rows.defined, found, np.inf)
 
 
 def _group_loss(
