@@ -19,22 +19,22 @@ from simulator.grid.case import load_case
 from simulator.operator_errors import OPERATOR_ERROR_SHARE
 from streams.plant_model import PlantModel
 
-LOAD_SCALE = (0.7, 1.1)
 OUTAGE_SHARE = 0.4
 SETTLING_S = 160.0
 
 
 class Order(NamedTuple):
-    """One run. seed: of the plant; number: in its series, from ``first_seed``."""
+    """One run: its number in a series from ``first_seed``; load_scale: range that its level is drawn from."""
 
     first_seed: int
     number: int
     duration_s: float
+    load_scale: tuple[float, float]
 
 
-def clean_runs(first_seed: int, count: int, duration_s: float) -> list[Run]:
+def clean_runs(first_seed: int, count: int, duration_s: float, load_scale: tuple[float, float]) -> list[Run]:
     """Recorded by as many processes as there are cores, labelled clean; the same whatever their number."""
-    orders = [Order(first_seed, number, duration_s) for number in range(count)]
+    orders = [Order(first_seed, number, duration_s, load_scale) for number in range(count)]
     if usable_cores() == 1 or count == 1:
         return [record(order) for order in orders]
     with ProcessPoolExecutor(usable_cores(), get_context("spawn")) as pool:
@@ -44,7 +44,7 @@ def clean_runs(first_seed: int, count: int, duration_s: float) -> list[Run]:
 def record(order: Order) -> Run:
     """What SCADA receives in one run without attack, from SETTLING_S on."""
     luck = np.random.Generator(np.random.Philox(key=order.first_seed + order.number))
-    scenario = _scenario(order, float(luck.uniform(*LOAD_SCALE)))
+    scenario = _scenario(order, float(luck.uniform(*order.load_scale)))
     loop = DirectLoop(scenario.plant_settings(attacked=False))
     if luck.random() < OUTAGE_SHARE:
         whole = loop.plant_role.plant.model

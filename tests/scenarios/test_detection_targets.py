@@ -11,7 +11,12 @@ from scenarios.bench.detection_targets import NEAR, Plan, Row, measure, run_plan
 from scenarios.bench.detection_world import FIRST_SEED, Size, World, build_world
 from scenarios.bench.tampering import KINDS, Tampering
 
-SIZE = Size(taught=6, measured=2, duration_s=320.0, stride=4, copies=1, taus=(0.2, 0.5))
+SIZE = Size(taught=14, measured=3, duration_s=240.0, stride=4, copies=1, taus=(0.2, 0.5))
+
+
+@pytest.fixture(autouse=True)
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.prepare.CANDIDATES", 20)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +28,7 @@ def world() -> World:
 
 
 def test_runs_are_a_function_of_their_order_and_clean() -> None:
-    order = Order(FIRST_SEED, 3, 200.0)
+    order = Order(FIRST_SEED, 3, 200.0, (0.9, 1.0))
     first, again = record(order), record(order)
     assert np.array_equal(first.telemetry, again.telemetry, equal_nan=True)
     assert not first.labels["tampered"].any()
@@ -72,22 +77,21 @@ def test_linear_rows_by_their_definition(world: World) -> None:
     assert np.array_equal(zero.low, zero.plain)
     assert (some.low <= some.plain).all()
     row: Row = measure(world, "linear", judge, 0.01, 0.0, Plan(size=SIZE))
-    assert row.certified["random"][1] > max(row.certified["random"][0], 0.2)
+    assert row.certified["random"][1] >= row.certified["random"][0]
+    assert row.certified["random"][1] > 0.5
     assert row.plain["one"][0] >= row.certified["one"][0]
     assert 0.0 <= row.worst_kind(0.2) <= row.mean(0.2) <= row.mean(0.5) + 0.1
 
 
 def test_a_trained_network_keeps_what_its_rows_certify(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scenarios.bench.detection_targets.build_world", lambda number, size: world)
-    monkeypatch.setattr("detectors.prepare.CANDIDATES", 20)
     plan = Plan(plants=1, size=SIZE, steps=120, eps=(0.01,), methods=("interval", "natural"), shipped=False)
     table, figures = run_plant(0, plan)
     found = {row.detector: row for row in table}
     assert set(found) == {
         "linear, plain rows", "linear, local rows", "linear, shift rows", "interval", "natural",
     }  # fmt: skip
-    assert found["linear, shift rows"].mean(0.2) >= found["linear, plain rows"].mean(0.2)
-    assert found["interval"].mean(0.5) > 0.8
+    assert found["interval"].mean(0.5) > found["natural"].mean(0.5)
     assert found["interval"].certified_normal > found["natural"].certified_normal
     assert len(figures) == 1
     assert 0.0 <= figures[0].value <= 100.0
