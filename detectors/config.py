@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -12,6 +13,8 @@ from detectors.perturbation import FLIP
 from streams.errors import BadInput
 
 FIRST_TRAINING_SEED = 1_000_000
+METHODS = ("interval", "crown_ibp", "dual", "small_boxes", "adversarial", "smoothed", "natural")
+"""Of training; each has its file in ``detectors.losses``."""
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +24,12 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MemberConfig(_Strict, frozen=True):
     """How one domain's network is trained.
 
-    hidden: neurons per hidden layer. eps_train: share of range the interval loss is trained for. steps:
+    method: a name of ``detectors.losses.MARGINS``. attack_steps: of its gradient descent; box_share: size of
+    its small boxes, share of the full ones. l1, stability: weights of the regularisers, 0 for none.
+    shift_rows: how many rows that show load shifts best (``detectors.shift_rows``) take the place of the
+    plain rows, 0 for none; of the grid only. start: of the weights, "random" or "thresholds", where the
+    first neurons watch single rows. hidden: neurons per hidden layer. eps_train: share of range the loss is
+    trained for. steps:
     updates in all; warm_up: share of them on the natural loss; ramp: share in which eps grows; kappa_end:
     final weight of the natural loss (Gowal et al. 2018). batch: windows per topology group; groups: groups
     per step. stride: scans between training windows. positive_weight: weight of tampered windows.
@@ -33,6 +41,13 @@ class MemberConfig(_Strict, frozen=True):
     """
 
     enabled: bool = True
+    method: str = "interval"
+    attack_steps: int = 8
+    box_share: float = 0.2
+    shift_rows: int = 0
+    start: Literal["random", "thresholds"] = "random"
+    l1: float = 0.0
+    stability: float = 0.0
     hidden: tuple[int, ...] = (64, 32)
     eps_train: float = 0.012
     steps: int = 6000
@@ -95,18 +110,20 @@ def check(config: TrainConfig, where: str = "config") -> TrainConfig:
     need("held_out", config.held_out, "0 to 0.9", 0 <= config.held_out <= 0.9)
     need("checkpoint_every", config.checkpoint_every, "1 or more", config.checkpoint_every >= 1)
     for domain, member in (("grid", config.grid), ("water", config.water)):
+        if member.method not in METHODS:
+            raise BadInput(f"{where}: {domain}.method", member.method, ", ".join(METHODS))
         need(
             f"{domain}.hidden", len(member.hidden), "1 to 8 layers of 1 to 4096", 1 <= len(member.hidden) <= 8
         )
         for width in member.hidden:
             need(f"{domain}.hidden", width, "1 to 4096", 1 <= width <= 4096)
-        for field in ("steps", "batch", "groups", "stride"):
+        for field in ("steps", "batch", "groups", "stride", "attack_steps"):
             need(f"{domain}.{field}", getattr(member, field), "1 or more", getattr(member, field) >= 1)
-        for field in ("warm_up", "ramp", "kappa_end", "mask_share", "spare_normal"):
+        for field in ("warm_up", "ramp", "kappa_end", "mask_share", "spare_normal", "box_share"):
             need(f"{domain}.{field}", getattr(member, field), "0 to 1", 0 <= getattr(member, field) <= 1)
         need(f"{domain}.eps_train", member.eps_train, f"0 to below {FLIP:g}", 0 <= member.eps_train < FLIP)
         for field in ("learning_rate", "positive_weight"):
             need(f"{domain}.{field}", getattr(member, field), "above 0", getattr(member, field) > 0)
-        for field in ("bias_share", "visible_sigma"):
+        for field in ("bias_share", "visible_sigma", "l1", "stability", "shift_rows"):
             need(f"{domain}.{field}", getattr(member, field), "0 or more", getattr(member, field) >= 0)
     return config

@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 MISSING_SIGMA = 1.0
 """A row that missing values could move by more than this many sigma is masked, not read."""
 _RIDGE = 1e-9
+RIDGE = 0.02
+"""Of ``fit_ridge``, on regressors of unit variance."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,28 @@ def fit(residuals: Floats, regressors: Sequence[Floats], defined: Bools, floor: 
         coefficients[r] = solved / scale
         left = residuals[use, r] - table @ coefficients[r]
         sigma[r] = max(float(np.std(left)), float(floor[r]))
+    return Calibration(coefficients, sigma)
+
+
+def fit_ridge(residuals: Floats, regressors: Floats, defined: Bools, floor: Floats) -> Calibration:
+    """Ridge regression of each residual on a constant and the same regressors (w, p) for all rows.
+
+    Of regressors that nobody can move, none lengthens a row, so there may be many; RIDGE keeps collinear
+    ones small. Other arguments as for ``fit``; coefficients (m, 1 + p).
+    """
+    m = residuals.shape[1]
+    coefficients, sigma = np.zeros((m, 1 + regressors.shape[1])), np.array(floor, dtype=float)
+    for r in range(m):
+        use = defined[:, r]
+        if int(use.sum()) < 2:
+            continue
+        x, y = regressors[use], residuals[use, r]
+        centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+        z = (x - centre) / scale
+        normal = z.T @ z / len(z) + RIDGE * np.eye(z.shape[1])
+        slope = np.linalg.solve(normal, z.T @ (y - y.mean()) / len(z)) / scale
+        coefficients[r] = np.r_[y.mean() - centre @ slope, slope]
+        sigma[r] = max(float(np.std(y - coefficients[r, 0] - x @ slope)), float(floor[r]))
     return Calibration(coefficients, sigma)
 
 

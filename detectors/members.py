@@ -22,7 +22,9 @@ from streams.plant_model import PlantModel
 
 def grid_arrays(features: GridFeatures, calibration: GridCalibration) -> dict[str, Floats]:
     """What weights.npz keeps of the grid member beside its network."""
-    return {
+    shift = features.shift
+    more = {} if shift is None else {"grid.shift.flow": shift.flow, "grid.shift.bus": shift.bus}
+    return more | {
         "grid.local.flow": features.local.flow,
         "grid.local.bus": features.local.bus,
         "grid.local.defined": features.local.defined.astype(float),
@@ -39,9 +41,10 @@ def water_arrays(calibration: Calibration) -> dict[str, Floats]:
     return {"water.coefficients": calibration.coefficients, "water.sigma": calibration.sigma}
 
 
-def _calibration(arrays: Mapping[str, Floats], name: str, rows: int, regressors: int) -> Calibration:
+def _calibration(arrays: Mapping[str, Floats], name: str, rows: int, *regressors: int) -> Calibration:
     found = Calibration(arrays[f"{name}.coefficients"], arrays[f"{name}.sigma"])
-    good = found.coefficients.shape == (rows, regressors) and found.sigma.shape == (rows,)
+    shapes = [(rows, count) for count in regressors]
+    good = found.coefficients.shape in shapes and found.sigma.shape == (rows,)
     if not good or not (found.sigma > 0).all():
         raise BadInput(name, found.coefficients.shape, f"{rows} rows with positive sigma")
     return found
@@ -62,18 +65,25 @@ def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalib
             if found != (flows, wanted):
                 where = f"{model.folder / 'weights.npz'}: grid.local.{name}"
                 raise BadInput(where, found, f"the shape {(flows, wanted)} of this plant")
-        features = GridFeatures(plant, local)
-        rows = features.rows_count
-        calibration = GridCalibration(
-            arrays["grid.usual.closed"] > 0.5,
-            _calibration(arrays, "grid.usual", rows, 3),
-            _calibration(arrays, "grid.other", rows, 3),
-        )
+        features = GridFeatures(plant, local, _shift_rows(arrays))
+        rows, wide = features.rows_count, 2 + features.flows_count
+        usual, other = (_calibration(arrays, f"grid.{name}", rows, wide, 3) for name in ("usual", "other"))
+        if usual.coefficients.shape[1] != wide:
+            usual, other = features.on_all_flows(usual), features.on_all_flows(other)
+        calibration = GridCalibration(arrays["grid.usual.closed"] > 0.5, usual, other)
     except KeyError as error:
         raise BadInput(
             str(model.folder / "weights.npz"), f"no array {error}", "every array of a model"
         ) from None
     return features, calibration
+
+
+def _shift_rows(arrays: Mapping[str, Floats]) -> Combination | None:
+    """None where the model was made before there were any, or without."""
+    if "grid.shift.flow" not in arrays:
+        return None
+    flow, bus = arrays["grid.shift.flow"], arrays["grid.shift.bus"]
+    return Combination(flow, bus, np.ones(len(flow), dtype=bool))
 
 
 def grid_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None) -> GridJudge:

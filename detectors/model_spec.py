@@ -76,6 +76,12 @@ def check_spec(file: Path, spec: ModelSpec) -> None:
         need(f"{name}.layers", layers, "three or more positive sizes, the last 1", good)
 
 
+def _columns(arrays: Mapping[str, Floats], name: str, flows: int) -> tuple[int]:
+    """Own flow alone, or every protected flow, beside constant and total load."""
+    three = name in arrays and arrays[name].ndim == 2 and arrays[name].shape[1] == 3
+    return (3 if three else 2 + flows,)
+
+
 def check_arrays(file: Path, spec: ModelSpec, arrays: Mapping[str, Floats]) -> None:
     """Shapes and signs of everything in weights.npz but the networks. Raises BadInput with the file and
     the array."""
@@ -97,13 +103,16 @@ def check_arrays(file: Path, spec: ModelSpec, arrays: Mapping[str, Floats]) -> N
     if "grid" in spec.members:
         rows, branches = spec.members["grid"].layers[0], len(spec.branches)
         flows = need("grid.local.defined", None)[0]
-        if 2 * flows != rows:
+        shifts = need("grid.shift.flow", None, branches)[0] if "grid.shift.flow" in arrays else flows
+        if flows + shifts != rows:
             raise BadInput(f"{file}: grid.local.defined", flows, f"half of the network's {rows} inputs")
         need("grid.local.flow", flows, branches)
-        need("grid.local.bus", flows, None)
+        buses = need("grid.local.bus", flows, None)[1]
+        if "grid.shift.flow" in arrays:
+            need("grid.shift.bus", shifts, buses)
         need("grid.usual.closed", branches)
         for name in ("grid.usual", "grid.other"):
-            need(f"{name}.coefficients", rows, 3)
+            need(f"{name}.coefficients", rows, *_columns(arrays, f"{name}.coefficients", flows))
             need(f"{name}.sigma", rows, positive=True)
         buses = need("monitor.grid.mean", None)[0]
         need("monitor.grid.slope", buses)

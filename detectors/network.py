@@ -7,9 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detectors.bounds.dense import Dense
+
+Floats = NDArray[np.float64]
+
+OTHERS = 0.1
+"""Scale of the weights beside those that watch rows."""
+SPARE = 0.5
+"""How far a clean window's logit is below 0 at such a start."""
 
 
 class Mlp(nn.Module):
@@ -27,6 +35,29 @@ class Mlp(nn.Module):
             self.weights.append(nn.Parameter(spread * torch.randn(m, n, generator=draw, dtype=torch.float64)))
             self.biases.append(nn.Parameter(torch.zeros(m, dtype=torch.float64)))
 
+    def start_at_thresholds(self, thresholds: Floats) -> None:
+        """Begin as a detector that alarms where a row leaves +-threshold: two neurons a row, the lowest
+        thresholds (m,) first, as many as fit; all other weights shrink to a tenth.
+
+        Such a network certifies what its rows certify, and training goes on from there.
+        """
+        watched = np.argsort(thresholds, kind="stable")[: self.weights[0].shape[0] // 2]
+        watched = watched[np.isfinite(thresholds[watched])]
+        with torch.no_grad():
+            for w in self.weights:
+                w.mul_(OTHERS)
+            for i, row in enumerate(watched):
+                for neuron, sign in ((2 * i, 1.0), (2 * i + 1, -1.0)):
+                    self.weights[0][neuron] = 0.0
+                    self.weights[0][neuron, row] = sign
+                    self.biases[0][neuron] = -float(thresholds[row])
+            count = 2 * len(watched)
+            for w in list(self.weights)[1:]:
+                w[0] = 0.0
+                w[0, :count] = 1.0
+                count = 1
+            self.biases[-1][0] = -SPARE
+
     def forward(self, features: Tensor) -> Tensor:
         """Logits (w,) of features (w, inputs)."""
         return self.after_first(features @ self.weights[0].T + self.biases[0])
@@ -43,15 +74,23 @@ class Mlp(nn.Module):
         features: (w, m) at the centres; matrix: (m, n) the feature map, composed with the first layer before
         absolute values are taken. Plain floating point: for training only, never for a certificate.
         """
+        low, high = self.layer_intervals(features, matrix, reach)[-1]
+        return low[:, 0], high[:, 0]
+
+    def layer_intervals(self, features: Tensor, matrix: Tensor, reach: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Lower and upper values (w, neurons) of every layer before its ReLU; arguments as in
+        ``interval``."""
         z = features @ self.weights[0].T + self.biases[0]
         radius = (self.weights[0] @ matrix).abs() @ reach
         low, high = z - radius, z + radius
+        ends = [(low, high)]
         for w, b in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
             low, high = torch.relu(low), torch.relu(high)
             mid, rad = (low + high) / 2, (high - low) / 2
             mid, rad = mid @ w.T + b, rad @ w.abs().T
             low, high = mid - rad, mid + rad
-        return low[:, 0], high[:, 0]
+            ends.append((low, high))
+        return ends
 
     def dense(self) -> Dense:
         """The trained network as plain arrays."""

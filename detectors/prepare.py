@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from detectors.config import MemberConfig, TrainConfig
 from detectors.dataset import Run, grid_windows, sample_rows, window_labels
-from detectors.dc import Bools, Floats, Ints
+from detectors.dc import Bools, Floats, GridIndex, Ints
 from detectors.features import Calibration
 from detectors.grid_features import GridCalibration, GridFeatures
 from detectors.perturbation import Perturbation
+from detectors.rows import Combination
+from detectors.shift_rows import CANDIDATES, choose, generic_shifts, rows_of, unseen_mw
 from detectors.training import Group
 from detectors.water_features import WaterFeatures
 from streams.errors import BadInput
+from streams.plant_model import PlantModel
 
 MIN_GROUP = 8
 
@@ -35,9 +38,19 @@ class GridData:
     run: Ints
 
 
-def grid_data(runs: Sequence[Run], features: GridFeatures, config: TrainConfig, stride: int) -> GridData:
-    """All labelled grid windows of the runs."""
-    index = features.index
+def grid_data(runs: Sequence[Run], index: GridIndex, config: TrainConfig, stride: int) -> GridData:
+    """All labelled grid windows of the runs. Raises BadInput where they are of one kind only."""
+    data = grid_window_data(runs, index, config, stride)
+    label = data.label
+    if not (label == 0).any() or not (label == 1).any():
+        raise BadInput(
+            "training data, grid", f"{int((label == 1).sum())} tampered windows of {label.size}", "both kinds"
+        )
+    return data
+
+
+def grid_window_data(runs: Sequence[Run], index: GridIndex, config: TrainConfig, stride: int) -> GridData:
+    """All labelled grid windows of the runs, whatever their labels."""
     known: dict[bytes, int] = {}
     topologies: list[Bools] = []
     parts: list[tuple[Floats, Floats, Ints, Ints, Ints]] = []
@@ -55,11 +68,33 @@ def grid_data(runs: Sequence[Run], features: GridFeatures, config: TrainConfig, 
         where = np.full(int(use.sum()), number, dtype=np.int64)
         parts.append((found.mean[use], found.size[use], label[use], translate[found.topology[use]], where))
     mean, size, label, topology, run_of = (np.concatenate(p) for p in zip(*parts, strict=True))
-    if not (label == 0).any() or not (label == 1).any():
-        raise BadInput(
-            "training data, grid", f"{int((label == 1).sum())} tampered windows of {label.size}", "both kinds"
-        )
     return GridData(mean, size, label, topology, topologies, run_of)
+
+
+def chosen_features(plant: PlantModel, data: GridData, clean: Bools, config: TrainConfig) -> GridFeatures:
+    """Rows of the plant: plain and local ones, or local ones and as many shift rows as ``config`` asks for,
+    chosen by their scatter in the clean windows of the usual topology. clean: (w,)."""
+    count = config.grid.shift_rows
+    if count == 0:
+        return GridFeatures(plant)
+    index = GridIndex.build(plant)
+    common = int(np.argmax(np.bincount(data.topology[clean], minlength=len(data.topologies))))
+    use = clean & (data.topology == common)
+    load_mw = np.zeros(index.n_bus)
+    loads = np.flatnonzero(index.sign < 0)
+    np.add.at(load_mw, index.bus_of[loads], np.maximum(data.mean[use][:, loads].mean(axis=0), 0.0))
+    unseen = unseen_mw(index, generic_shifts(index, load_mw, CANDIDATES, config.seed))
+    rows = rows_of(index, unseen, config.eps)
+    features = GridFeatures(plant, shift=rows)
+    found = features.calibrate(
+        data.mean[use], np.zeros(int(use.sum())), [data.topologies[common]], data.run[use]
+    )
+    first = features.flows_count
+    length = np.abs(rows.matrix(index)) @ np.where(index.protected, 0.0, index.width)
+    shown = unseen @ rows.flow[:, index.protected_branches].T
+    best = choose(shown, found.usual.sigma[first:], length, count, config.eps)
+    kept = Combination(rows.flow[best], rows.bus[best], rows.defined[best])
+    return GridFeatures(plant, features.local, kept)
 
 
 def grid_groups(

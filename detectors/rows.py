@@ -116,7 +116,11 @@ def local_rows(index: GridIndex, closed: Bools, known: Combination | None = None
     for r, branch in enumerate(branches):
         if not defined[r]:
             continue
-        if known is not None and known.defined[r] and _balanced(index, closed, known.flow[r], known.bus[r]):
+        if (
+            known is not None
+            and known.defined[r]
+            and stays_balanced(index, closed, known.flow[r], known.bus[r])
+        ):
             flow[r], bus[r] = np.where(closed, known.flow[r], 0.0), known.bus[r]
             continue
         found = local_row(index, closed, int(branch))
@@ -127,7 +131,7 @@ def local_rows(index: GridIndex, closed: Bools, known: Combination | None = None
     return Combination(flow, bus, defined)
 
 
-def _balanced(index: GridIndex, closed: Bools, flow: Floats, bus: Floats) -> bool:
+def stays_balanced(index: GridIndex, closed: Bools, flow: Floats, bus: Floats) -> bool:
     """Whether the row still vanishes in every DC state of this topology (the circulation test of ``dc``)."""
     weight = np.where(closed, index.susceptance_mw * (flow + bus[index.start] - bus[index.end]), 0.0)
     net = np.zeros(index.n_bus)

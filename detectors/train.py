@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,15 +15,24 @@ from detectors.bounds import Bounder, Dense
 from detectors.bounds.dense import Floats
 from detectors.config import MemberConfig, TrainConfig, check
 from detectors.dataset import Run, load_run
-from detectors.dc import Bools
-from detectors.grid_features import GridFeatures
+from detectors.dc import Bools, GridIndex
 from detectors.members import grid_arrays, lower_output, water_arrays
 from detectors.model import SCHEMA, network_arrays, save_model
 from detectors.model_spec import MemberSpec, ModelSpec, TagSpec
 from detectors.monitors.residual import NodalMonitor, TankMonitor
 from detectors.perturbation import Perturbation
-from detectors.prepare import GridData, WaterData, grid_data, grid_groups, shares, water_data, water_groups
+from detectors.prepare import (
+    GridData,
+    WaterData,
+    chosen_features,
+    grid_data,
+    grid_groups,
+    shares,
+    water_data,
+    water_groups,
+)
 from detectors.training import Group, Progress, train_network
+from detectors.training_cost import FILE, Cost
 from detectors.water_features import WaterFeatures
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
@@ -65,12 +74,13 @@ def train(
             )
     say = progress or _silent
     members: dict[str, MemberSpec] = {}
+    costs: dict[str, dict[str, Cost]] = {}
     arrays: dict[str, Floats] = {}
     twin: dict[str, Floats] = {}
     for domain, build in (("grid", _train_grid), ("water", _train_water)):
         wanted: MemberConfig = getattr(config, domain)
         if wanted.enabled:
-            members[domain], more, its_twin = build(config, runs, out_dir, say)
+            members[domain], more, its_twin, costs[domain] = build(config, runs, out_dir, say)
             arrays |= more
             twin |= its_twin
     if not members:
@@ -85,6 +95,7 @@ def train(
         _provenance(config, runs),
     )
     save_model(out_dir, spec, arrays, twin)
+    (out_dir / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
     for left in out_dir.glob("checkpoint-*.pt"):
         left.unlink()
     return out_dir
@@ -111,11 +122,22 @@ def _provenance(config: TrainConfig, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _both(
-    groups: list[Group], config: TrainConfig, domain: str, out_dir: Path, say: Progress
-) -> tuple[Dense, Dense]:
+class _Member(NamedTuple):
+    spec: MemberSpec
+    arrays: dict[str, Floats]
+    twin: dict[str, Floats]
+    costs: dict[str, Cost]
+
+
+class _Networks(NamedTuple):
+    certified: Dense
+    twin: Dense
+    costs: dict[str, Cost]
+
+
+def _both(groups: list[Group], config: TrainConfig, domain: str, out_dir: Path, say: Progress) -> _Networks:
     wanted: MemberConfig = getattr(config, domain)
-    made = []
+    made = {}
     for kind in ("certified", "twin"):
 
         def report(step: int, loss: float, kind: str = kind) -> None:
@@ -123,10 +145,11 @@ def _both(
 
         seed = config.seed * 2 + (domain == "water")
         path = out_dir / f"checkpoint-{domain}-{kind}.pt"
-        made.append(
-            train_network(groups, wanted, seed, kind == "certified", path, config.checkpoint_every, report)
+        made[kind] = train_network(
+            groups, wanted, seed, kind == "certified", path, config.checkpoint_every, report
         )
-    return made[0], made[1]
+    costs = {kind: trained.cost for kind, trained in made.items()}
+    return _Networks(made["certified"].network, made["twin"].network, costs)
 
 
 def spare_shift(high: Floats, share: float) -> float:
@@ -166,13 +189,11 @@ def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:
     return {f"{name}{key}": value for key, value in values.items()}
 
 
-def _train_grid(
-    config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Progress
-) -> tuple[MemberSpec, dict[str, Floats], dict[str, Floats]]:
+def _train_grid(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Progress) -> _Member:
     plant = runs[0].plant
-    features = GridFeatures(plant)
-    data = grid_data(runs, features, config, config.grid.stride)
+    data = grid_data(runs, GridIndex.build(plant), config, config.grid.stride)
     learn, held = shares(config, len(runs), data.run)
+    features = chosen_features(plant, data, learn & (data.label == 0), config)
 
     def part(use: Bools) -> GridData:
         return GridData(
@@ -187,10 +208,10 @@ def _train_grid(
     taught, kept = part(learn), part(held)
     clean = taught.label == 0
     calibration = features.calibrate(
-        taught.mean[clean], taught.topology[clean].astype(float), data.topologies
+        taught.mean[clean], taught.topology[clean].astype(float), data.topologies, taught.run[clean]
     )
     groups = grid_groups(taught, features, calibration, config.grid)
-    certified, twin = _both(groups, config, "grid", out_dir, say)
+    certified, twin, costs = _both(groups, config, "grid", out_dir, say)
     ix = features.index
     reach = Perturbation(config.eps).half_widths(ix.names, ix.low, ix.high, ix.protected)
 
@@ -211,12 +232,10 @@ def _train_grid(
     tags = tuple(_tag(plant, int(c)) for c in ix.columns)
     spec = MemberSpec(tags, config.window, config.min_scans, config.min_rows, _layers(certified), told)
     arrays = network_arrays("grid", certified) | grid_arrays(features, calibration) | monitor.arrays()
-    return spec, arrays, network_arrays("grid", twin)
+    return _Member(spec, arrays, network_arrays("grid", twin), costs)
 
 
-def _train_water(
-    config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Progress
-) -> tuple[MemberSpec, dict[str, Floats], dict[str, Floats]]:
+def _train_water(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Progress) -> _Member:
     plant = runs[0].plant
     features = WaterFeatures(plant)
     data = water_data(runs, features, config.water.stride)
@@ -224,7 +243,7 @@ def _train_water(
     clean = learn & (data.label == 0)
     calibration = features.calibrate(data.windows[clean])
     taught = WaterData(data.windows[learn], data.label[learn], data.run[learn])
-    certified, twin = _both(
+    certified, twin, costs = _both(
         water_groups(taught, features, calibration, config.water), config, "water", out_dir, say
     )
     ix, rows = features.index, features.rows(calibration)
@@ -251,7 +270,7 @@ def _train_water(
     tags = tuple(_tag(plant, int(c)) for c in ix.columns)
     spec = MemberSpec(tags, ix.samples, 1, config.min_rows, _layers(certified), told)
     arrays = network_arrays("water", certified) | water_arrays(calibration) | monitor.arrays()
-    return spec, arrays, network_arrays("water", twin)
+    return _Member(spec, arrays, network_arrays("water", twin), costs)
 
 
 def _tag(plant: PlantModel, i: int) -> TagSpec:

@@ -1,9 +1,9 @@
-"""Certified training by interval bounds, and plain training of a twin, one member at a time.
+"""Certified training, and plain training of a twin, one member at a time.
 
-Loss: kappa * natural + (1 - kappa) * worst case, each a logistic loss; the worst case takes the lower logit
-bound of tampered windows and the upper bound of clean ones (Gowal et al. 2018, "On the Effectiveness of
-Interval Bound Propagation"). A warm-up on the natural loss is followed by a linear growth of eps while kappa
-falls from 1 to its end value. The twin is the same network trained on the natural loss alone.
+Loss: kappa * natural + (1 - kappa) * worst case, each a logistic loss; the worst case takes the least margin
+over the box as the method of ``detectors.losses`` sees it. A warm-up on the natural loss is followed by a
+linear growth of eps while kappa falls from 1 to its end value (Gowal et al. 2018, "On the Effectiveness of
+Interval Bound Propagation"). The twin is the same network trained on the natural loss alone.
 
 A tampered window that no single row could tell from a clean one within eps teaches nothing but false alarms:
 it is left out of the natural loss, and out of the worst case where no row could certify both sides.
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,7 +29,10 @@ from torch.nn.functional import softplus
 from detectors.bounds.dense import Dense
 from detectors.config import MemberConfig
 from detectors.features import AffineRows, keep_rows
+from detectors.losses import MARGINS, Batch
+from detectors.losses.regularisers import instability, weight_sum
 from detectors.network import Mlp
+from detectors.training_cost import Cost, Meter
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -69,12 +73,20 @@ def data_hash(groups: list[Group], config: MemberConfig, seed: int) -> str:
     return total.hexdigest()
 
 
-def eps_and_kappa(config: MemberConfig, step: int) -> tuple[float, float]:
-    """Schedule: (eps share, weight of the natural loss) at a step."""
+def schedule(config: MemberConfig, step: int) -> tuple[float, float, float]:
+    """At a step: (share of the ramp done, eps share, weight of the natural loss)."""
     begin = config.warm_up * config.steps
     length = max(config.ramp * config.steps, 1.0)
     grown = min(max((step - begin) / length, 0.0), 1.0)
-    return config.eps_train * grown, 1.0 - (1.0 - config.kappa_end) * grown
+    return grown, config.eps_train * grown, 1.0 - (1.0 - config.kappa_end) * grown
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network and what it cost."""
+
+    network: Dense
+    cost: Cost
 
 
 def train_network(
@@ -85,8 +97,9 @@ def train_network(
     checkpoint: Path,
     every: int,
     progress: Callable[[int, float], None],
-) -> Dense:
-    """Train one network; resumes from ``checkpoint`` where that agrees with data and configuration."""
+) -> Trained:
+    """Train one network, the twin if not ``certified``; resumes from ``checkpoint`` where that agrees with
+    data and configuration."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -103,11 +116,15 @@ def _train(
     checkpoint: Path,
     every: int,
     progress: Callable[[int, float], None],
-) -> Dense:
+) -> Trained:
+    method = config.method if certified else "natural"
     network = Mlp(groups[0].rows.matrix.shape[0], config.hidden, seed)
+    if config.start == "thresholds" and method != "natural":
+        network.start_at_thresholds(_thresholds(groups, config))
     adam = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     mark = data_hash(groups, config, seed) + ("certified" if certified else "twin")
-    begin = _resume(checkpoint, mark, network, adam)
+    begin, before = _resume(checkpoint, mark, network, adam)
+    meter = Meter(method, before)
     weights = np.sqrt([len(g.positive) for g in groups])
     weights = weights / weights.sum()
     for step in range(begin, config.steps):
@@ -116,26 +133,35 @@ def _train(
         rate = FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * 0.5 * (1 + math.cos(math.pi * share))
         for options in adam.param_groups:
             options["lr"] = config.learning_rate * rate
-        eps, kappa = eps_and_kappa(config, step) if certified else (0.0, 1.0)
         loss = torch.zeros((), dtype=torch.float64)
         for i in draw.choice(len(groups), size=config.groups, p=weights):
-            loss = loss + _group_loss(network, groups[int(i)], config, eps, kappa, draw)
+            loss = loss + _group_loss(network, groups[int(i)], config, method, step, draw)
         loss = loss / config.groups
+        if certified and config.l1 > 0.0:
+            loss = loss + config.l1 * weight_sum(network)
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         adam.step()
         done = step + 1
         if done % every == 0:
-            _save(checkpoint, mark, done, network, adam)
+            _save(checkpoint, mark, done, network, adam, meter.so_far(done))
         if done % REPORT_EVERY == 0 or done == config.steps:
             progress(done, float(loss.detach()))
-    return network.dense()
+    return Trained(network.dense(), meter.so_far(config.steps))
+
+
+def _thresholds(groups: list[Group], config: MemberConfig) -> Floats:
+    """Clean scatter and what the box may add, of every row of the largest group, (m,)."""
+    most = max(groups, key=lambda group: len(group.positive))
+    found: Floats = CLEAN_SIGMA + config.eps_train * np.abs(most.rows.matrix) @ most.reach
+    return np.where(most.rows.defined, found, np.inf)
 
 
 def _group_loss(
-    network: Mlp, group: Group, config: MemberConfig, eps: float, kappa: float, draw: np.random.Generator
+    network: Mlp, group: Group, config: MemberConfig, method: str, step: int, draw: np.random.Generator
 ) -> Tensor:
+    grown, eps, kappa = (0.0, 0.0, 1.0) if method == "natural" else schedule(config, step)
     chosen = _balanced(group.positive, config.batch, draw)
     features, rows, reach = group.features[chosen], group.rows, group.reach * eps
     if config.bias_share > 0 and group.inputs is not None:
@@ -153,10 +179,14 @@ def _group_loss(
     natural = (weight * softplus(-side * network(x))).mean()
     if kappa >= 1.0:
         return kappa * natural
-    low, high = network.interval(x, torch.from_numpy(rows.matrix), torch.from_numpy(reach))
-    worst = torch.where(positive, low, -high)
+    batch = Batch(
+        x, side, torch.from_numpy(rows.matrix), torch.from_numpy(reach), grown,
+        config.attack_steps, config.box_share,
+    )  # fmt: skip
     weight = torch.where(positive, config.positive_weight * (room >= 2.0 * eps), 1.0).double()
-    return kappa * natural + (1.0 - kappa) * (weight * softplus(-worst)).mean()
+    worst = (weight * softplus(-MARGINS[method](network, batch, draw))).mean()
+    loss = kappa * natural + (1.0 - kappa) * worst
+    return loss + config.stability * instability(network, batch) if config.stability > 0.0 else loss
 
 
 def _room(rows: AffineRows, features: Floats, reach: Floats) -> Floats:
@@ -181,23 +211,25 @@ def _balanced(positive: Bools, size: int, draw: np.random.Generator) -> NDArray[
     return both
 
 
-def _save(path: Path, mark: str, step: int, network: Mlp, adam: torch.optim.Adam) -> None:
+def _save(path: Path, mark: str, step: int, network: Mlp, adam: torch.optim.Adam, cost: Cost) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    torch.save({"mark": mark, "step": step, "network": network.state_dict(), "adam": adam.state_dict()}, part)
+    state = {"mark": mark, "step": step, "network": network.state_dict(), "adam": adam.state_dict()}
+    torch.save(state | {"cost": msgspec.to_builtins(cost)}, part)
     part.replace(path)
 
 
-def _resume(path: Path, mark: str, network: Mlp, adam: torch.optim.Adam) -> int:
-    """Step to go on from; 0 where there is no checkpoint of exactly this training."""
+def _resume(path: Path, mark: str, network: Mlp, adam: torch.optim.Adam) -> tuple[int, Cost | None]:
+    """Step to go on from and what it took to get there; 0 and None where there is no checkpoint of exactly
+    this training."""
     if not path.is_file():
-        return 0
+        return 0, None
     try:
         state = torch.load(path, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError):
-        return 0
+        return 0, None
     if state.get("mark") != mark:
-        return 0
+        return 0, None
     network.load_state_dict(state["network"])
     adam.load_state_dict(state["adam"])
-    return int(state["step"])
+    return int(state["step"]), msgspec.convert(state["cost"], Cost)

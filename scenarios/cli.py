@@ -175,7 +175,7 @@ def serve(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="twin, bounds or streams.")],
+    what: Annotated[str, typer.Argument(help="twin, bounds, streams or detection.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the figures and their plots.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -34,6 +34,30 @@ def _generator(name: str, seed: int, step: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest)))
 
 
+def generic_shift(luck: np.random.Generator, load: Floats, ptdf: Floats, most_mw: Floats) -> Floats:
+    """One shift of 20 or more loads by 5 to 50 % each and at most ``most_mw``, total zero, (n_bus,); half of
+    them along the sensitivity ``ptdf`` (n_branch, n_bus) of one or two random lines, half of random signs."""
+    loaded = np.flatnonzero(load > 0.0)
+    count = int(luck.integers(min(20, len(loaded)), len(loaded) + 1))
+    chosen = luck.choice(loaded, size=count, replace=False)
+    direction = np.zeros(len(load))
+    if luck.random() < 0.5:
+        lines = luck.choice(len(ptdf), size=2)
+        row = ptdf[lines[0]] * luck.choice([-1.0, 1.0]) + ptdf[lines[1]] * luck.choice([-1.0, 0.0, 1.0])
+        direction[chosen] = np.sign(row[chosen] - np.median(row[chosen]))
+    else:
+        direction[chosen] = luck.choice([-1.0, 1.0], size=count)
+    tau = luck.uniform(0.05, 0.5)
+    shift: Floats = direction * np.minimum(tau * load, most_mw)
+    # Scaling the heavier side down keeps the total and stays within the budget.
+    up, down = shift[shift > 0.0].sum(), -shift[shift < 0.0].sum()
+    if up <= 0.0 or down <= 0.0:
+        return np.zeros(len(load))
+    shift[shift > 0.0] *= min(1.0, down / up)
+    shift[shift < 0.0] *= min(1.0, up / down)
+    return shift
+
+
 class RandomShift(Attacker):
     """Every period another shift of received loads, total unchanged, flows made to fit.
 
@@ -72,26 +96,8 @@ class RandomShift(Attacker):
         return self._ptdf
 
     def _shift(self, luck: np.random.Generator, load: Floats, ptdf: Floats, model: PlantModel) -> Floats:
-        loaded = np.flatnonzero(load > 0.0)
-        count = int(luck.integers(min(20, len(loaded)), len(loaded) + 1))
-        chosen = luck.choice(loaded, size=count, replace=False)
-        direction = np.zeros(len(load))
-        if luck.random() < 0.5:
-            lines = luck.choice(len(model.branches), size=2)
-            row = ptdf[lines[0]] * luck.choice([-1.0, 1.0]) + ptdf[lines[1]] * luck.choice([-1.0, 0.0, 1.0])
-            direction[chosen] = np.sign(row[chosen] - np.median(row[chosen]))
-        else:
-            direction[chosen] = luck.choice([-1.0, 1.0], size=count)
-        tau = luck.uniform(0.05, 0.5)
         eps = np.array([self.budget.eps.get(b.load_tag, 0.0) for b in model.buses])
-        shift: Floats = direction * np.minimum(tau * load, eps)
-        # Scaling the heavier side down keeps the total and stays within the budget.
-        up, down = shift[shift > 0.0].sum(), -shift[shift < 0.0].sum()
-        if up <= 0.0 or down <= 0.0:
-            return np.zeros(len(load))
-        shift[shift > 0.0] *= min(1.0, down / up)
-        shift[shift < 0.0] *= min(1.0, up / down)
-        return shift
+        return generic_shift(luck, load, ptdf, eps)
 
 
 class RandomLevel(Attacker):

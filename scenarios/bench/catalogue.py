@@ -26,9 +26,16 @@ def _streams(_: Path | None) -> list[BenchFigure]:
     return bench_streams()
 
 
+def _detection(out: Path | None) -> list[BenchFigure]:
+    from scenarios.bench.detection_targets import bench_detection
+
+    return bench_detection(out)
+
+
 BENCHES: dict[str, Callable[[Path | None], list[BenchFigure]]] = {
     "twin": _twin,
     "bounds": _bounds,
     "streams": _streams,
+    "detection": _detection,
 }
 """Each takes the folder for its plots, None for none."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.control.centre import ControlCentre
 from simulator.control.estimation import Estimation
 from simulator.control.orders import Orders
 from simulator.plant import Plant
 from simulator.settings import PlantSettings
+
+Floats = NDArray[np.float64]
 
 
 class DirectLoop:
@@ -34,6 +39,10 @@ class DirectLoop:
             if after is not None:
                 after()
         self._k += exchanges
+
+    def received(self) -> Floats:
+        """What SCADA had received at the end of the last exchange, (tags,) in plant-model order; a copy."""
+        return self.plant.sampling.received.copy()
 
     def close(self) -> None:
         """Free the solvers."""

@@ -3,11 +3,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 
-from detectors.config import MemberConfig, TrainConfig, check, load_config
+from detectors import training
+from detectors.config import METHODS, MemberConfig, TrainConfig, check, load_config
+from detectors.features import AffineRows
 from detectors.model import load_model
 from detectors.train import spare_shift, train
-from detectors.training import eps_and_kappa
+from detectors.training import Group, Trained, schedule, train_network
 from streams.errors import BadInput
 
 SMALL = TrainConfig(
@@ -46,6 +49,47 @@ def test_interrupted_training_ends_with_the_same_bits(runs: list[Path], tmp_path
     assert not list(stopped.glob("checkpoint-*.pt"))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_resumes_to_the_same_bits(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(1)
+    rows = AffineRows(draw.standard_normal((5, 7)), np.zeros(5), np.ones(5, dtype=bool))
+    inputs = draw.standard_normal((40, 7))
+    positive = np.arange(40) % 2 == 0
+    inputs[positive] *= 6.0
+    group = Group(
+        rows,
+        inputs,
+        rows.features(inputs),
+        positive,
+        np.ones(7),
+        np.full(7, 2.0),
+        lambda _: np.zeros(7, bool),
+    )
+    config = MemberConfig(
+        method=method, hidden=(6, 4), steps=30, batch=16, groups=1, l1=1e-4, stability=1e-3, attack_steps=3
+    )
+
+    def run(path: Path, stop_at: int | None) -> Trained:
+        def progress(step: int, loss: float) -> None:
+            if step == stop_at:
+                raise StopError
+
+        return train_network([group], config, 7, True, path, 10, progress)
+
+    monkeypatch.setattr(training, "REPORT_EVERY", 5)
+    whole = run(tmp_path / "whole.pt", None)
+    with pytest.raises(StopError):
+        run(tmp_path / "stopped.pt", 25)
+    assert torch.load(tmp_path / "stopped.pt", weights_only=True)["step"] == 20
+    resumed = run(tmp_path / "stopped.pt", None)
+    for a, b in zip(whole.network.weights, resumed.network.weights, strict=True):
+        assert np.array_equal(a, b)
+    assert (whole.cost.method, whole.cost.steps, whole.cost.resumed) == (method, 30, False)
+    assert resumed.cost.resumed
+
+
 def test_checkpoint_of_another_training_is_not_used(runs: list[Path], tmp_path: Path) -> None:
     def stop(member: str, kind: str, step: int, steps: int, loss: float) -> None:
         if kind == "twin":
@@ -78,9 +122,9 @@ def test_certified_training_certifies_what_plain_training_does_not(model_dir: Pa
 
 def test_schedule() -> None:
     config = MemberConfig(steps=100, warm_up=0.1, ramp=0.5, eps_train=0.02, kappa_end=0.3)
-    assert eps_and_kappa(config, 0) == (0.0, 1.0)
-    assert eps_and_kappa(config, 35) == pytest.approx((0.01, 0.65))
-    assert eps_and_kappa(config, 99) == pytest.approx((0.02, 0.3))
+    assert schedule(config, 0) == (0.0, 0.0, 1.0)
+    assert schedule(config, 35) == pytest.approx((0.5, 0.01, 0.65))
+    assert schedule(config, 99) == pytest.approx((1.0, 0.02, 0.3))
 
 
 def test_spare_shift_only_lowers() -> None:
@@ -101,6 +145,9 @@ def test_spare_shift_only_lowers() -> None:
         ("[grid]\nlearning_rate = inf", "learning_rate"),
         ("[grid]\nhidden = []", "hidden"),
         ("[water]\nkappa_end = -1.0", "kappa_end"),
+        ('[grid]\nmethod = "magic"', "method"),
+        ("[grid]\nbox_share = 1.5", "box_share"),
+        ("[grid]\nstability = -1.0", "stability"),
         ("eps =", "TOML"),
         ('eps = "one"', "eps"),
     ],
