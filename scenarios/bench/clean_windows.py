@@ -47,14 +47,14 @@ def record(order: Order) -> Run:
     scenario = _scenario(order, float(luck.uniform(*order.load_scale)))
     loop = DirectLoop(scenario.plant_settings(attacked=False))
     if luck.random() < OUTAGE_SHARE:
-        whole = loop.plant_role.plant.model
+        whole = loop.plant.model
         loop.close()
         bridge = build_dc_model(whole, np.ones(len(whole.branches), dtype=np.bool_)).bridge
         out = whole.branches[int(luck.choice(np.flatnonzero(~bridge)))].name
         grid = msgspec.structs.replace(scenario.grid, out_of_service=(out,))
         loop = DirectLoop(msgspec.structs.replace(scenario, grid=grid).plant_settings(attacked=False))
     received: list[np.ndarray] = []
-    model = loop.plant_role.plant.model
+    model = loop.plant.model
     scans = round(order.duration_s / scenario.scenario.scan_s) + 1
     loop.run(scans, lambda: received.append(loop.received()))
     loop.close()
