@@ -15,7 +15,7 @@ statements follow, each a linear programme for every line and direction:
   itself exceeds counts as what it carries now, so that the present dispatch is always one of them.
 
 Load redistribution: Yuan, Li, Ren, IEEE Trans. Smart Grid 2011. Flows are DC flows plus the offset that the
-operator tracks; AC truth lies beside them (``scenarios.impact`` checks it).
+operator tracks; AC truth lies beside them and is checked by a power flow where one is at hand.
 """
 
 from __future__ import annotations
