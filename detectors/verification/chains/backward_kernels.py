@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.kernels import FLOOR, UNIT, theta
+from detectors.bounds.rounding import FLOOR, UNIT, theta
 from detectors.verification.chains.layout import Bounds, Chain, Work
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.kernels import FLOOR, UNIT, theta
+from detectors.bounds.rounding import FLOOR, UNIT, theta
 from detectors.verification.chains.backward_kernels import least, neuron_line
 from detectors.verification.chains.layout import Bounds, Chain, Work
 

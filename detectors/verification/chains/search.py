@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.chains.layout import Chain, new_bounds, new_work
+from detectors.verification.chains.parts import Lines, Parts, Rows
 from detectors.verification.chains.programme_kernels import new_dictionary
-from detectors.verification.chains.search_kernels import Lines, Parts, Rows, explore
+from detectors.verification.chains.search_kernels import explore
 
 Floats = NDArray[np.float64]
 

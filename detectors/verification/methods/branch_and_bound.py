@@ -45,8 +45,8 @@ class BranchAndBound(Method):
 
 
 def _by_kernels(chain: Chain, problem: Problem, timeout_s: float) -> Found:
+    from detectors.verification.chains.parts import Rows
     from detectors.verification.chains.search import search
-    from detectors.verification.chains.search_kernels import Rows
 
     matrix, limits = problem.specification.rows
     starts = np.cumsum([0, *(len(c.limits) for c in problem.specification.clauses)])
