@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.rounding import theta
-from detectors.verification.chains.backward_kernels import blame, least, neuron_line, row_line
+from detectors.bounds.rounding import FLOOR, theta
+from detectors.verification.chains.backward_kernels import TINY, blame, least, neuron_line, row_line
 from detectors.verification.chains.forward_kernels import bound_neurons
 from detectors.verification.chains.layout import Bounds, Chain, Work
 from detectors.verification.chains.parts import Lines, Parts, Rows
@@ -91,9 +91,9 @@ def _combine(
     bounds: Bounds,
     work: Work,
     lines: Lines,
-) -> float:
-    """Margin from the combination of rows by lines.multipliers, carried back as one: on the part the held
-    ReLU add nothing above 0, so the greatest row is at least the combined one over the weight of the rows."""
+) -> tuple[float, float]:
+    """Margin of the combination of rows by lines.multipliers, carried back as one, and the weight in it of
+    the clause's rows."""
     first, own = rows.starts[clause], rows.starts[clause + 1] - rows.starts[clause]
     limit, spare, share, slack = 0.0, 0.0, 0.0, 0.0
     wide = theta(count + rows.matrix.shape[1])
@@ -107,15 +107,22 @@ def _combine(
         slack += wide * factor * abs(rows.limits[first + r])
         for j in range(rows.matrix.shape[1]):
             lines.row[j] += factor * rows.matrix[first + r, j]
-            slack += wide * factor * abs(rows.matrix[first + r, j]) * bounds.magnitude[last + j]
+            slack += (wide * factor * abs(rows.matrix[first + r, j]) + TINY) * bounds.magnitude[last + j]
     for k in range(own, count):
         held = splits[k - own]
         work.injected[abs(held) - 1] = -lines.multipliers[k] if held > 0 else lines.multipliers[k]
     lines.q[count] = row_line(chain, bounds, work, lines.row, limit, slack, lines.p[count])
-    margin = least(lines.p[count], lines.q[count], lines.low, lines.high) - spare * (1.0 + wide)
+    margin = least(lines.p[count], lines.q[count], lines.low, lines.high) - spare * (1.0 + wide) - FLOOR
+    return margin, share
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _per_weight(margin: float, share: float, wide: float) -> float:
+    """Margin of the greatest row from that of a combination: on the part the held ReLU add nothing above 0,
+    so the greatest row is at least the combined one over the weight of the rows."""
     if margin > 0.0:
         return float(margin / share * (1.0 - wide) if share > 0.0 else np.inf)
-    return float(margin)
+    return float(margin / share * (1.0 + wide) if share > 0.0 else -np.inf)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -131,8 +138,8 @@ def _by_combination(
     work: Work,
     lines: Lines,
 ) -> tuple[float, int]:
-    """The best margin and its row, once the combination of all rows is tried; lines.point is where they are
-    least, all of them."""
+    """The best margin, and the row to split by, once the combination of all rows is tried; lines.point is
+    where they are least, all of them."""
     for r in range(count):
         lines.q[r] -= lines.spare[r]
     least_greatest(
@@ -140,9 +147,10 @@ def _by_combination(
     )
     for r in range(count):
         lines.q[r] += lines.spare[r]
-    combined = _combine(chain, rows, clause, splits, count, bounds, work, lines)
+    combined, share = _combine(chain, rows, clause, splits, count, bounds, work, lines)
     if combined > best:
-        best, row = combined, count
+        row = count
+        best = max(best, _per_weight(combined, share, theta(count)))
         blame(chain, bounds, work, lines.row, lines.score, lines.gain)
     for k in range(rows.starts[clause + 1] - rows.starts[clause], count):
         work.injected[abs(splits[k - (rows.starts[clause + 1] - rows.starts[clause])]) - 1] = 0.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from numba import njit
 
-from detectors.bounds.rounding import UNIT, theta
+from detectors.bounds.rounding import FLOOR, UNIT, theta
+from detectors.verification.chains.backward_kernels import TINY
 from detectors.verification.chains.layout import Bounds, Chain
 from detectors.verification.chains.parts import Lines, Parts
 
@@ -22,11 +23,12 @@ def cut(count: int, lines: Lines) -> float:
     n = low.shape[0]
     for r in range(count):
         p, level = lines.p[r], 2.0 * lines.spare[r]
-        total, spent = lines.q[r], abs(lines.q[r]) + level
+        total, spent, lost = lines.q[r], abs(lines.q[r]) + level, FLOOR
         for i in range(n):
             total += min(p[i] * low[i], p[i] * high[i])
             spent += max(abs(p[i] * low[i]), abs(p[i] * high[i]))
-        error = theta(2 * n) * spent
+            lost += TINY * max(abs(low[i]), abs(high[i]))
+        error = theta(2 * n) * spent + lost
         for i in range(n):
             if p[i] == 0.0:
                 continue
@@ -34,14 +36,14 @@ def cut(count: int, lines: Lines) -> float:
             # p[i] x[i] <= level - (the least of all else)
             end = (level - (total - min(p[i] * low[i], p[i] * high[i])) + error) / p[i]
             if p[i] > 0.0:
-                end += abs(end) * 8.0 * UNIT
+                end += abs(end) * 8.0 * UNIT + FLOOR
                 if end < high[i]:
                     if end < low[i]:
                         return -1.0
                     high[i] = end
                     share *= (high[i] - low[i]) / width
             else:
-                end -= abs(end) * 8.0 * UNIT
+                end -= abs(end) * 8.0 * UNIT + FLOOR
                 if end > low[i]:
                     if end > high[i]:
                         return -1.0
