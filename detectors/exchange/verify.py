@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.exchange.counterexample import Judge
+from detectors.exchange.descent import deepest, suspects
 from detectors.exchange.onnx_reader import read_onnx
 from detectors.exchange.runtime import Runtime
-from detectors.exchange.search import descend, search, suspects
 from detectors.exchange.vnnlib import Case, Query, read_vnnlib
-from detectors.verification.methods import Crown
+from detectors.verification.cascade import COMPLETE, FALSIFICATION, FAST, cascade
 from detectors.verification.network import Network
 from detectors.verification.problem import Problem, Result, Verdict
 
@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 DEFAULT_TIMEOUT_S = 60.0
 TRIED = 16
 """Points that onnxruntime is asked about for one finding."""
+STARTS = 96
+LAST_S = 1.0
+"""Least time to look for what onnxruntime confirms, whatever the methods have spent."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -64,17 +67,26 @@ def verify_files(
     return _answer(results, point, time.perf_counter() - started)
 
 
-def decide(problem: Problem, timeout_s: float) -> Result:
-    """The methods that run where none is named: linear bounds, then a search for violations."""
+def decide(problem: Problem, timeout_s: float, confirmed: Callable[[Floats], Floats | None]) -> Result:
+    """The methods that run where none is named, the costly ones last. ``confirmed`` is asked of points that
+    violate in plain binary64 by too little for a proof, before the costly methods start: a tie keeps those
+    busy until the time is over."""
     started = time.perf_counter()
-    result = Crown().run(problem, timeout_s)
-    if result.verdict == "certified":
-        return result
-    found = search(problem, started + timeout_s)
-    seconds = time.perf_counter() - started
-    if not len(found):
-        return Result("unknown", result.bound, "crown+search", seconds)
-    return Result("falsified", result.bound, "search", seconds, found[0])
+    fast = cascade(problem, timeout_s, FAST)
+    left = timeout_s - fast.seconds
+    if fast.verdict != "unknown" or left <= 0.0:
+        return fast
+    starts = problem.region.draw(STARTS, np.random.default_rng(0))
+    for point in deepest(problem, starts, started + timeout_s)[:TRIED]:
+        if confirmed(point) is not None:
+            seconds = time.perf_counter() - started
+            return Result("falsified", fast.bound, FALSIFICATION, seconds, point)
+    left = started + timeout_s - time.perf_counter()
+    if left <= 0.0:
+        return fast
+    slow = cascade(problem, left, COMPLETE)
+    bound, seconds = max(fast.bound, slow.bound), time.perf_counter() - started
+    return Result(slow.verdict, bound, slow.method, seconds, slow.counterexample)
 
 
 def _verify_case(
@@ -83,22 +95,22 @@ def _verify_case(
     """What was found of one box, and the counter-example where there is a confirmed one."""
     started = time.perf_counter()
     problem = Problem(network, case.region, case.specification)
-    result = decide(problem, timeout_s)
     judge = Judge(network, query, runtime, case.bounds)
+    result = decide(problem, timeout_s, judge.confirmed)
+    unknown = Result("unknown", result.bound, result.method, result.seconds)
     if result.verdict == "certified" and judge.refuted(suspects(problem, TRIED)):
         # In float32 the network does violate: nothing that is proven of exact numbers is of use then.
-        return Result("unknown", result.bound, result.method, result.seconds), None
+        return unknown, None
     if result.counterexample is None:
         return result, None
     point = judge.confirmed(result.counterexample)
     if point is None:
         # Rounded to the file's precision it may be none: go deeper into the violation from there.
+        until = max(started + timeout_s, time.perf_counter() + LAST_S)
         starts = np.repeat(result.counterexample[None, :], 4 * len(case.specification.clauses), axis=0)
-        deeper = descend(problem, starts, started + timeout_s)[:TRIED]
+        deeper = deepest(problem, starts, until)[:TRIED]
         point = next((p for p in map(judge.confirmed, deeper) if p is not None), None)
-    if point is None:
-        return Result("unknown", result.bound, result.method, result.seconds), None
-    return result, point
+    return (unknown, None) if point is None else (result, point)
 
 
 def _answer(results: list[Result], point: Floats | None, seconds: float) -> Answer:

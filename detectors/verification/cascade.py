@@ -14,7 +14,9 @@ from detectors.verification.problem import Problem, Result, verdict_of
 from streams.errors import BadInput
 
 FALSIFICATION = "falsification"
-DEFAULT = "interval", "crown_ibp", "crown", FALSIFICATION, "alpha_crown", "branch_and_bound", "milp"
+FAST = "interval", "crown_ibp", "zonotope", "crown", FALSIFICATION
+COMPLETE = "alpha_crown", "branch_and_bound", "milp"
+DEFAULT = (*FAST, *COMPLETE)
 
 
 def cascade(problem: Problem, timeout_s: float = 60.0, methods: Sequence[str] = DEFAULT) -> Result:
@@ -23,7 +25,8 @@ def cascade(problem: Problem, timeout_s: float = 60.0, methods: Sequence[str] = 
 
     The bound is the best of all, the method is the one that decided, else the last one run. detail["runs"]:
     what was done, in order: method, seconds, bound (None where there is none), verdict, and ``skipped`` with
-    the reason where a method does not apply. Raises BadInput on an unknown name or a timeout not above 0.
+    the reason where a method does not apply. Raises BadInput on an unknown name, a method that is not
+    sound for the network itself, or a timeout not above 0.
     """
     _check(methods, timeout_s)
     started = time.perf_counter()
@@ -43,7 +46,7 @@ def cascade(problem: Problem, timeout_s: float = 60.0, methods: Sequence[str] = 
         runs.append({"method": name, "seconds": result.seconds, "bound": bound, "verdict": result.verdict})
         if result.verdict != "unknown":
             seconds, detail = time.perf_counter() - started, {**result.detail, "runs": runs}
-            return Result(result.verdict, result.bound, name, seconds, result.counterexample, detail)
+            return Result(result.verdict, best, name, seconds, result.counterexample, detail)
     return Result(verdict_of(best), best, last, time.perf_counter() - started, None, {"runs": runs})
 
 
@@ -57,7 +60,8 @@ def _run(name: str, problem: Problem, timeout_s: float) -> Result:
 
 
 def _check(methods: Sequence[str], timeout_s: float) -> None:
-    known = sorted([*METHODS, FALSIFICATION])
+    sound = [name for name, method in METHODS.items() if method.guarantee == "sound"]
+    known = sorted([*sound, FALSIFICATION])
     for name in methods:
         if name not in known:
             raise BadInput("cascade, method", name, ", ".join(known))

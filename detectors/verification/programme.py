@@ -55,7 +55,7 @@ class Programme:
     def _add_block(self, box: Box) -> None:
         if not (np.isfinite(box.low).all() and np.isfinite(box.high).all()):
             raise OverflowError
-        scale = np.maximum(box.size[0], 1e-12)
+        scale = np.where(box.size[0] > 1e-290, box.size[0], 1.0)
         ends = zip(box.low[0] / scale, box.high[0] / scale, strict=True)
         self._blocks.append(np.array([self._column(low, high) for low, high in ends], dtype=np.intp))
         self._scales.append(scale)
@@ -114,7 +114,7 @@ class Programme:
         """(dual bound of the least worst row of matrix @ y - limits, the best input found), -inf and None
         where there is none; HiGHS's word, up to its tolerances. relaxed: binary columns may be fractions."""
         highs, inf = _highs(timeout_s)
-        model = self._model(clause, inf, relaxed)
+        model, unit = self._model(clause, inf, relaxed)
         highs.passModel(model)
         highs.run()
         status, info = highs.getModelStatus(), highs.getInfo()
@@ -129,17 +129,22 @@ class Programme:
         point = None
         if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
             point = np.asarray(highs.getSolution().col_value)[self._blocks[0]] * self._scales[0]
-        return float(bound), point
+        return float(bound) * unit, point
 
-    def _model(self, clause: Clause, inf: float, relaxed: bool) -> Any:
+    def _model(self, clause: Clause, inf: float, relaxed: bool) -> tuple[Any, float]:
+        """The programme, and the unit of its objective: the clause's largest number, because HiGHS takes
+        coefficients below 1e-9 for 0."""
         import highspy
 
         worst = len(self._low)
         rows = list(self._rows)
         last = len(self._blocks) - 1
-        for row, limit in zip(*clause, strict=True):
-            terms = [(worst, 1.0), *((c, -f) for c, f in self._terms(last, row) if f != 0.0)]
-            rows.append((-float(limit), [c for c, _ in terms], [f for _, f in terms], inf))
+        own = [[(c, f) for c, f in self._terms(last, row) if f != 0.0] for row in clause.matrix]
+        sizes = [abs(f) for terms in own for _, f in terms]
+        unit = max(float(np.abs(clause.limits).max()), *sizes, 0.0) or 1.0
+        for terms, limit in zip(own, clause.limits, strict=True):
+            columns = [worst, *(c for c, _ in terms)]
+            rows.append((-float(limit) / unit, columns, [1.0, *(-f / unit for _, f in terms)], inf))
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = worst + 1, len(rows)
         model.col_cost_ = np.append(np.zeros(worst), 1.0)
@@ -153,7 +158,7 @@ class Programme:
         if not relaxed:
             kinds = highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger
             model.integrality_ = [kinds[integral] for integral in [*self._integral, False]]
-        return model
+        return model, unit
 
 
 def _highs(timeout_s: float) -> tuple[Any, float]:

@@ -51,10 +51,11 @@ def test_falsified_with_a_counterexample_that_onnxruntime_confirms(net, tmp_path
     [("(>= Y_0 2.5)", "certified by"), ("(>= Y_0 1.5)", "X_1 = "), ("(> Y_0 2)", "unknown by")],
 )
 def test_sentences_for_people(asserted, part, net, tmp_path, capsys):
-    assert _status(["certify", str(net), str(problem(tmp_path, asserted))]) == 0
+    assert _status(["certify", str(net), str(problem(tmp_path, asserted)), "--timeout", "1.5"]) == 0
     out, err = capsys.readouterr()
     assert part in out
-    assert err == ""
+    # A machine that has never compiled the search is told that it does.
+    assert err == "" or ("unknown" in part and "compiling the search" in err)
 
 
 def test_an_overflow_is_unknown_and_still_json(tmp_path, capsys):

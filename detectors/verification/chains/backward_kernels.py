@@ -1,8 +1,9 @@
 """Lines of a chain carried back to its input (Zhang et al. 2018, CROWN), sound in floating point.
 
 A split of a ReLU adds a multiple of its input, which is at most 0 on that side (Wang et al. 2021,
-beta-CROWN): ``injected``. What rounding takes is charged as in ``detectors.bounds.linear_kernels``; see
-docs/certificates/exact.md.
+beta-CROWN): ``injected``. What rounding takes is charged as in ``detectors.bounds.linear_kernels``, what
+underflow takes from a coefficient with ``TINY`` times the largest value it stands for, that of p by whoever
+reads p; see docs/certificates/exact.md.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.kernels import FLOOR, UNIT, theta
+from detectors.bounds.rounding import FLOOR, UNIT, theta
 from detectors.verification.chains.layout import Bounds, Chain, Work
 
 Floats = NDArray[np.float64]
+
+TINY = 1e-300
+"""Far above what underflow takes from a coefficient: 2^-1075 for each product in it."""
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -53,7 +57,8 @@ def pull_back(
                     g = 0.0
                 elif low < 0.0:
                     if g < 0.0:
-                        g = g * (high / (high - low) * (1.0 + 16.0 * UNIT))
+                        # Underflow must not make the upper line flatter.
+                        g = g * (high / (high - low) * (1.0 + 16.0 * UNIT) + TINY) - TINY
                         constant -= g * low
                         spent += abs(g * low)
                     elif high <= -low:
@@ -70,6 +75,9 @@ def pull_back(
         slack += theta(n + m) * weight
         spent += weight
         terms += m
+        if level > 0:
+            for i in range(n):
+                slack += TINY * bounds.magnitude[chain.neuron_at[level - 1] + i]
         target = coefficients if level > 0 else p
         for i in range(n):
             target[i] = passed[i]
@@ -80,12 +88,13 @@ def pull_back(
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def least(p: Floats, q: float, low: Floats, high: Floats) -> float:
     """At most the least p @ x + q over the box."""
-    total, spent = q, abs(q)
+    total, spent, lost = q, abs(q), FLOOR
     for i in range(p.shape[0]):
         least_i = min(p[i] * low[i], p[i] * high[i])
         total += least_i
         spent += abs(least_i)
-    return float(total - theta(p.shape[0]) * spent - FLOOR)
+        lost += TINY * max(abs(low[i]), abs(high[i]))
+    return float(total - theta(p.shape[0]) * spent - lost)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

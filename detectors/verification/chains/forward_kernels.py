@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.kernels import FLOOR, UNIT, theta
+from detectors.bounds.rounding import FLOOR, UNIT, theta
 from detectors.verification.chains.backward_kernels import least, neuron_line
 from detectors.verification.chains.layout import Bounds, Chain, Work
 
@@ -54,7 +54,7 @@ def _affine(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) 
             radius += abs(w) * work.radius[i]
             magnitude += abs(w) * size
         form[0] += chain.biases[at + j]
-        magnitude *= 1.0 + wide
+        magnitude = magnitude * (1.0 + wide) + FLOOR
         radius = (radius + wide * magnitude) * (1.0 + wide) + FLOOR
         spread = radius
         for k in range(1, columns):
@@ -109,7 +109,7 @@ def _relu(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) ->
             work.forms[j, k] = x
             size += abs(x)
         work.forms[j, 0] += half
-        rounded = 0.0 if slope == 1.0 else 4.0 * UNIT * (size + 2.0 * half) + FLOOR
+        rounded = 0.0 if half == 0.0 else 4.0 * UNIT * (size + 2.0 * half) + FLOOR
         work.radius[j] = (slope * work.radius[j] + rounded) * (1.0 + 8.0 * UNIT)
         work.size[j] = (size + 2.0 * half + work.radius[j]) * (1.0 + theta(columns))
     at_column = columns

@@ -13,6 +13,8 @@ from detectors.verification.operations import Affine, Relu
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LARGEST = 1e300
+
 
 class Chain(NamedTuple):
     """Layer l: z = W a + b of ``sizes[l]`` values, a' = max(z, 0) where ``rectified[l]``, else z.
@@ -56,6 +58,28 @@ def chain_of(network: Network) -> Chain | None:
     sizes = np.array([network.inputs, *(len(b) for b in biases)], dtype=np.int64)
     flat = np.concatenate([w.ravel() for w in weights])
     return Chain(flat, np.concatenate(biases), sizes, ends[0], ends[1], np.array(rectified, dtype=np.bool_))
+
+
+def in_range(chain: Chain, matrix: Floats, low: Floats, high: Floats) -> bool:
+    """Whether nothing can overflow that the kernels compute for matrix @ outputs, (rows, outputs), over any
+    part of the box low <= x <= high, (n,) each; far from the edge.
+
+    Values: affine forms widen at most 8 times a layer. Coefficients: a row of the specification, or of a
+    layer and hence at most 1 before that layer, and at most 1 more for a held ReLU in each layer.
+    """
+    values = np.maximum(np.abs(low), np.abs(high)) + 1.0
+    most, sums = [float(values.max())], []
+    for layer in range(chain.layers):
+        start, end = chain.weight_at[layer : layer + 2]
+        weights = np.abs(chain.weights[start:end].reshape(-1, chain.sizes[layer]))
+        biases = chain.biases[chain.neuron_at[layer] : chain.neuron_at[layer + 1]]
+        values = 8.0 * (weights @ values + np.abs(biases) + 1.0)
+        most.append(float(values.max()))
+        sums.append(float(weights.sum(axis=0).max()))
+    steep = [max(1.0, float(np.abs(matrix).max()))]
+    for through in reversed(sums):
+        steep.append(2.0 * (steep[-1] + 1.0) * max(through, 1.0))
+    return bool(max(most) * max(steep) * (chain.sizes.sum() + 1.0) < LARGEST)
 
 
 class Bounds(NamedTuple):

@@ -7,20 +7,26 @@ time limit strikes does.
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.chains.layout import Chain, new_bounds, new_work
+from detectors.verification.chains.parts import Lines, Parts, Rows
 from detectors.verification.chains.programme_kernels import new_dictionary
-from detectors.verification.chains.search_kernels import Lines, Parts, Rows, explore
+from detectors.verification.chains.search_kernels import explore
 
 Floats = NDArray[np.float64]
 
+QUIET_S = 2.0
+"""Compilation that takes longer is told."""
 LANES = 4
 FIRST_ROUND = 8
 ROUND_COST = 2.5e8
@@ -87,8 +93,9 @@ def search(
     lanes = [_Lane(chain, rows) for _ in range(LANES)]
     length, longest = FIRST_ROUND, _longest_round(chain)
     most = MOST_BYTES // sum(a.nbytes // clauses for a in parts)
-    # Without parts: the first call ever compiles for seconds, which is not the search's time.
-    lanes[0].search(_each(lambda a: a[:0], parts), 0)
+    with _telling():
+        # Without parts: the first call ever compiles for seconds, which is not the search's time.
+        lanes[0].search(_each(lambda a: a[:0], parts), 0)
     until = time.perf_counter() + timeout_s
     with ThreadPoolExecutor(min(LANES, len(os.sched_getaffinity(0)))) as pool:
         while 0 < len(parts.clause) < most and time.perf_counter() < until:
@@ -105,6 +112,18 @@ def search(
     ends = [lane.state[:2].min() for lane in lanes]
     bound = float(np.min([*ends, *parts.bound]))
     return Outcome(bound, None, len(parts.clause) + sum(lane.stuck for lane in lanes), _done(lanes))
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    line = "compiling the search once for this machine ..."
+    timer = threading.Timer(QUIET_S, lambda: print(line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _each(act: Callable[..., NDArray[Any]], *parts: Parts) -> Parts:

@@ -8,68 +8,24 @@ by a row above 0, by a combination of rows above 0, or by cutting the box until 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.kernels import UNIT, theta
-from detectors.verification.chains.backward_kernels import blame, least, neuron_line, row_line
+from detectors.bounds.rounding import FLOOR, theta
+from detectors.verification.chains.backward_kernels import TINY, blame, least, neuron_line, row_line
 from detectors.verification.chains.forward_kernels import bound_neurons
 from detectors.verification.chains.layout import Bounds, Chain, Work
-from detectors.verification.chains.programme_kernels import Dictionary, least_greatest
+from detectors.verification.chains.parts import Lines, Parts, Rows
+from detectors.verification.chains.programme_kernels import least_greatest
+from detectors.verification.chains.split_kernels import cut, split
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
-FEW_NEURONS = 6
-"""With at most this many undecided ReLU in a part one of them is split."""
-FAR_MORE = 30.0
-"""A ReLU is split as well if it promises that many times what halving the best input does: many inputs."""
 AGAIN = 0.5
 """A box cut to less than this share of its volume is bounded again before it is split."""
 ROUNDS = 10
 OPEN, CLOSED, VIOLATED = 0, 1, 2
-
-
-class Rows(NamedTuple):
-    """matrix @ outputs <= limits in all rows of a clause violates; clause c has rows starts[c] to
-    starts[c + 1]. spare: (rows,) a row must exceed it, which is above 0, to be out of reach for every
-    evaluation; proof: (rows,) a row at a point must be at most its negative to count as violated."""
-
-    matrix: Floats
-    limits: Floats
-    starts: Ints
-    spare: Floats
-    proof: Floats
-
-
-class Parts(NamedTuple):
-    """A stack of parts. low, high: (parts, inputs); clause; bound: of the part it was split from; splits:
-    (parts, most splits) as in ``bound_neurons``."""
-
-    low: Floats
-    high: Floats
-    clause: Ints
-    bound: Floats
-    splits: NDArray[np.int32]
-
-
-class Lines(NamedTuple):
-    """p @ x + q of the rows of a part, the last place for the combined one; scratch of the search."""
-
-    p: Floats
-    q: Floats
-    spare: Floats
-    multipliers: Floats
-    row: Floats
-    score: Floats
-    gain: Floats
-    low: Floats
-    high: Floats
-    point: Floats
-    dictionary: Dictionary
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -110,10 +66,10 @@ def _row_lines(
         count += 1
     if best > 0.0:
         return count, best, best_row
-    for split in splits:
-        if split == 0:
+    for held in splits:
+        if held == 0:
             break
-        neuron, sign = abs(split) - 1, -1.0 if split > 0 else 1.0
+        neuron, sign = abs(held) - 1, -1.0 if held > 0 else 1.0
         layer = 0
         while neuron >= chain.neuron_at[layer + 1]:
             layer += 1
@@ -135,9 +91,9 @@ def _combine(
     bounds: Bounds,
     work: Work,
     lines: Lines,
-) -> float:
-    """Margin from the combination of rows by lines.multipliers, carried back as one: on the part the held
-    ReLU add nothing above 0, so the greatest row is at least the combined one over the weight of the rows."""
+) -> tuple[float, float]:
+    """Margin of the combination of rows by lines.multipliers, carried back as one, and the weight in it of
+    the clause's rows."""
     first, own = rows.starts[clause], rows.starts[clause + 1] - rows.starts[clause]
     limit, spare, share, slack = 0.0, 0.0, 0.0, 0.0
     wide = theta(count + rows.matrix.shape[1])
@@ -151,122 +107,22 @@ def _combine(
         slack += wide * factor * abs(rows.limits[first + r])
         for j in range(rows.matrix.shape[1]):
             lines.row[j] += factor * rows.matrix[first + r, j]
-            slack += wide * factor * abs(rows.matrix[first + r, j]) * bounds.magnitude[last + j]
+            slack += (wide * factor * abs(rows.matrix[first + r, j]) + TINY) * bounds.magnitude[last + j]
     for k in range(own, count):
-        split = splits[k - own]
-        work.injected[abs(split) - 1] = -lines.multipliers[k] if split > 0 else lines.multipliers[k]
+        held = splits[k - own]
+        work.injected[abs(held) - 1] = -lines.multipliers[k] if held > 0 else lines.multipliers[k]
     lines.q[count] = row_line(chain, bounds, work, lines.row, limit, slack, lines.p[count])
-    margin = least(lines.p[count], lines.q[count], lines.low, lines.high) - spare * (1.0 + wide)
+    margin = least(lines.p[count], lines.q[count], lines.low, lines.high) - spare * (1.0 + wide) - FLOOR
+    return margin, share
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _per_weight(margin: float, share: float, wide: float) -> float:
+    """Margin of the greatest row from that of a combination: on the part the held ReLU add nothing above 0,
+    so the greatest row is at least the combined one over the weight of the rows."""
     if margin > 0.0:
         return float(margin / share * (1.0 - wide) if share > 0.0 else np.inf)
-    return float(margin)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _cut(count: int, lines: Lines) -> float:
-    """Cut from the box what a row keeps above twice its spare. Returns the share of the volume that is left,
-    -1 where nothing is."""
-    low, high, share = lines.low, lines.high, 1.0
-    n = low.shape[0]
-    for r in range(count):
-        p, level = lines.p[r], 2.0 * lines.spare[r]
-        total, spent = lines.q[r], abs(lines.q[r]) + level
-        for i in range(n):
-            total += min(p[i] * low[i], p[i] * high[i])
-            spent += max(abs(p[i] * low[i]), abs(p[i] * high[i]))
-        error = theta(2 * n) * spent
-        for i in range(n):
-            if p[i] == 0.0:
-                continue
-            width = high[i] - low[i]
-            # p[i] x[i] <= level - (the least of all else)
-            end = (level - (total - min(p[i] * low[i], p[i] * high[i])) + error) / p[i]
-            if p[i] > 0.0:
-                end += abs(end) * 8.0 * UNIT
-                if end < high[i]:
-                    if end < low[i]:
-                        return -1.0
-                    high[i] = end
-                    share *= (high[i] - low[i]) / width
-            else:
-                end -= abs(end) * 8.0 * UNIT
-                if end > low[i]:
-                    if end > high[i]:
-                        return -1.0
-                    low[i] = end
-                    share *= (high[i] - low[i]) / width
-    return share
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _open_neurons(chain: Chain, bounds: Bounds) -> int:
-    count = 0
-    for layer in range(chain.rectified.shape[0]):
-        if chain.rectified[layer]:
-            for j in range(chain.neuron_at[layer], chain.neuron_at[layer + 1]):
-                count += bounds.low[j] < 0.0 < bounds.high[j]
-    return count
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _best_input(lines: Lines) -> int:
-    """The input of the highest score, the widest where no score tells; -1 where none has a middle."""
-    best, score, width = -1, -1.0, -1.0
-    for i in range(lines.low.shape[0]):
-        low, high = lines.low[i], lines.high[i]
-        if low < 0.5 * low + 0.5 * high < high and (
-            lines.score[i] > score or (lines.score[i] == score and high - low > width)
-        ):
-            best, score, width = i, lines.score[i], high - low
-    return best
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _split(
-    chain: Chain,
-    parts: Parts,
-    top: int,
-    clause: int,
-    bound: float,
-    row: int,
-    bounds: Bounds,
-    lines: Lines,
-) -> int:
-    """Push both sides of the most promising split on the place of part ``top``; the side towards the lower
-    end of line ``row`` is searched first. Returns the new top, or ``top`` where nothing can be split."""
-    low, high, held = lines.low, lines.high, 0
-    while held < parts.splits.shape[1] and parts.splits[top, held] != 0:
-        held += 1
-    open_ = _open_neurons(chain, bounds)
-    if not open_:
-        return top
-    at = _best_input(lines)
-    neuron = -1
-    if held < parts.splits.shape[1]:
-        for j in range(lines.gain.shape[0]):
-            if lines.gain[j] > 0.0 and (neuron < 0 or lines.gain[j] > lines.gain[neuron]):
-                neuron = j
-    by_neuron = neuron >= 0 and (
-        at < 0 or open_ <= FEW_NEURONS or lines.gain[neuron] > FAR_MORE * lines.score[at]
-    )
-    if at < 0 and not by_neuron:
-        return top
-    middle = 0.0 if by_neuron else 0.5 * low[at] + 0.5 * high[at]
-    for side in range(2):
-        new = top + side
-        for i in range(low.shape[0]):
-            parts.low[new, i], parts.high[new, i] = low[i], high[i]
-        if side == 1:
-            parts.splits[new] = parts.splits[top]
-        parts.clause[new], parts.bound[new] = clause, bound
-    if by_neuron:
-        parts.splits[top, held] = neuron + 1
-        parts.splits[top + 1, held] = -(neuron + 1)
-    else:
-        upper = top if lines.p[row, at] > 0.0 else top + 1
-        parts.low[upper, at] = middle
-        parts.high[top if upper == top + 1 else top + 1, at] = middle
-    return top + 2
+    return float(margin / share * (1.0 + wide) if share > 0.0 else -np.inf)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -282,8 +138,8 @@ def _by_combination(
     work: Work,
     lines: Lines,
 ) -> tuple[float, int]:
-    """The best margin and its row, once the combination of all rows is tried; lines.point is where they are
-    least, all of them."""
+    """The best margin, and the row to split by, once the combination of all rows is tried; lines.point is
+    where they are least, all of them."""
     for r in range(count):
         lines.q[r] -= lines.spare[r]
     least_greatest(
@@ -291,9 +147,10 @@ def _by_combination(
     )
     for r in range(count):
         lines.q[r] += lines.spare[r]
-    combined = _combine(chain, rows, clause, splits, count, bounds, work, lines)
+    combined, share = _combine(chain, rows, clause, splits, count, bounds, work, lines)
     if combined > best:
-        best, row = combined, count
+        row = count
+        best = max(best, _per_weight(combined, share, theta(count)))
         blame(chain, bounds, work, lines.row, lines.score, lines.gain)
     for k in range(rows.starts[clause + 1] - rows.starts[clause], count):
         work.injected[abs(splits[k - (rows.starts[clause + 1] - rows.starts[clause])]) - 1] = 0.0
@@ -329,7 +186,7 @@ def _bound_once(
     if best > 0.0:
         state[0] = min(state[0], best)
         return CLOSED, best, row, False
-    share = _cut(count, lines)
+    share = cut(count, lines)
     if share < 1.0:
         for r in range(rows.starts[clause], rows.starts[clause + 1]):
             state[0] = min(state[0], rows.spare[r])
@@ -371,7 +228,7 @@ def explore(
         if outcome == CLOSED:
             continue
         best = max(best, inherited)
-        above = _split(chain, parts, top, clause, best, row, bounds, lines)
+        above = split(chain, parts, top, clause, best, row, bounds, lines)
         if above == top:
             stuck += 1
             state[1] = min(state[1], best)

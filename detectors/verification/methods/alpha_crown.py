@@ -57,12 +57,11 @@ class AlphaCrown(Method):
 
 
 def tighten_by_slopes(trace: Trace, until: float) -> None:
-    """Bound the inputs of activations with slopes of their own, from the first to the last."""
+    """Bound what enters operations that are not affine with slopes of its own, from the first to the last."""
     for node, (operation, inputs) in enumerate(trace.network.nodes):
-        value = inputs[0]
-        if isinstance(operation, Activation) and value > 0 and time.perf_counter() < until:
-            open_ = np.flatnonzero(operation.undecided(trace.values[value].box))
-            if open_.size and _slopes_before(trace, value):
+        for value, entries in zip(inputs, operation.open_entries(trace.inputs(node)), strict=True):
+            open_ = np.flatnonzero(entries)
+            if open_.size and value > 0 and time.perf_counter() < until and _slopes_before(trace, value):
                 _tighten(trace, value, open_, until)
         trace.forward(node)
 

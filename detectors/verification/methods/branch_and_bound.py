@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.verification.chains.layout import Chain, chain_of
+from detectors.verification.chains.layout import Chain, chain_of, in_range
 from detectors.verification.falsification import confirmed
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.crown import rows_by_lines, tighten_by_lines
@@ -39,14 +39,19 @@ class BranchAndBound(Method):
         if problem.region.batch != 1:
             raise BadInput("perturbation set, batch", problem.region.batch, "1 for this method")
         chain = chain_of(problem.network)
-        if chain is not None and isinstance(problem.region, Boxes):
+        if chain is not None and isinstance(problem.region, Boxes) and _fits(chain, problem):
             return _by_kernels(chain, problem, timeout_s)
         return _by_pieces(problem, time.perf_counter() + timeout_s)
 
 
+def _fits(chain: Chain, problem: Problem) -> bool:
+    low, high = problem.region.hull
+    return in_range(chain, problem.specification.rows[0], low[0], high[0])
+
+
 def _by_kernels(chain: Chain, problem: Problem, timeout_s: float) -> Found:
+    from detectors.verification.chains.parts import Rows
     from detectors.verification.chains.search import search
-    from detectors.verification.chains.search_kernels import Rows
 
     matrix, limits = problem.specification.rows
     starts = np.cumsum([0, *(len(c.limits) for c in problem.specification.clauses)])
@@ -81,6 +86,9 @@ def _by_pieces(problem: Problem, until: float) -> Found:
         now, later = order[:BATCH], order[BATCH:]
         margin = np.maximum(_margins(problem, low[now], high[now]), bounds[now])
         count += len(now)
+        if count == 1 and not margin[0] > -np.inf:
+            # An overflow: its halves would overflow as well, half after half.
+            break
         open_ = ~(margin > 0.0)
         closed = min(closed, margin[~open_].min(initial=np.inf))
         own_low, own_high, own = low[now][open_], high[now][open_], margin[open_]

@@ -10,6 +10,7 @@ from detectors.verification.rounding import SPARE, UNIT, below, theta
 from detectors.verification.sets.base import Region
 from detectors.verification.sets.boxes import Boxes
 from detectors.verification.sets.checks import finite, fraction
+from detectors.verification.zonotope import Zonotope
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -78,6 +79,13 @@ class Persistent(Region):
         total = coefficients @ self.centre + self.parameters.lowest(gathered)
         spent = size @ np.abs(self.centre) + moved
         return below(total, (theta(n) * 2.0 * spent + size @ self.grain) * SPARE * (1.0 + theta(n)) + 1e-290)
+
+    @property
+    def zonotope(self) -> Zonotope:
+        """A symbol for every parameter; grain once more for what the sums here round."""
+        middle, reach = self.parameters.hull.middle[0], self.parameters.hull.reach[0]
+        centre = self.centre + self.shape * middle[self.owner]
+        return Zonotope(centre[None], (self._map * reach).T[None], 2.0 * self.grain[None])
 
     def contains(self, point: Floats) -> bool:
         """Whether one p explains every sample, in rational numbers."""

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from detectors.exchange.onnx_reader import read_onnx
-from detectors.exchange.search import gradients
 from detectors.exchange.verify import verify_files
 from tests.detectors.exchange.graphs import by_onnxruntime, constant, dense, spec, write
 
@@ -21,7 +20,8 @@ UNIT = [(0, 1), (0, 1)]
 def verdict(tmp_path, layers, inputs, asserts, **more):
     net = dense(tmp_path / "n.onnx", layers, **more)
     outputs = len(layers[-1][1])
-    return verify_files(net, spec(tmp_path / "s.vnnlib", inputs, outputs, asserts), 10.0)
+    # A tie lasts as long as it may.
+    return verify_files(net, spec(tmp_path / "s.vnnlib", inputs, outputs, asserts), 2.0)
 
 
 @pytest.mark.parametrize(
@@ -160,15 +160,3 @@ def test_no_sampled_point_contradicts_a_verdict(tmp_path_factory, seed, shift, e
         assert (found >= low).all()
         assert (found <= high).all()
         assert by_onnxruntime(net, found[None, :], (1, 3))[0, 0] <= limit
-
-
-def test_gradients_are_those_of_differences(tmp_path):
-    rng = np.random.default_rng(8)
-    layers = [(rng.standard_normal((m, n)), rng.standard_normal(m)) for n, m in ((4, 7), (7, 6), (6, 3))]
-    network = read_onnx(dense(tmp_path / "n.onnx", layers)).network
-    points, rows = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
-    found, step = gradients(network, points, rows), 1e-6
-    for i in range(4):
-        moved = step * np.eye(4)[i]
-        change = ((network(points + moved) - network(points - moved)) * rows).sum(axis=1)
-        np.testing.assert_allclose(found[:, i], change / (2 * step), rtol=1e-6, atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.verification.sets import SETS, Ball, NormBall
+from detectors.verification.sets import SETS, Ball, NormBall, Persistent
 from tests.detectors.verification.set_cases import CASES, N
 from tests.reference import exact_sets
 
@@ -80,6 +80,36 @@ def test_hull_and_norm_ball_hold_the_set(name: str, seed: int, power: float) -> 
     assert (hull.high[0] >= -ends[N:] - grain).all()
     for point in region.draw(12, rng):
         assert _norm(ball, point) <= Fraction(ball.radius) * (1 + Fraction(1, 10**9)) + Fraction(1, 10**12)
+
+
+@names
+@few
+@drawn
+def test_zonotope_holds_the_set(name: str, seed: int, power: float) -> None:
+    """It is no wider than the hull, and lines over it are no higher than over the set's points."""
+    rng = np.random.default_rng(seed)
+    region = CASES[name](rng, 10.0**power).region
+    zonotope, hull = region.zonotope, region.hull
+    grain = 1e-12 * hull.size[0] + 1e-280
+    assert (zonotope.box.low[0] >= hull.low[0] - grain).all()
+    assert (zonotope.box.high[0] <= hull.high[0] + grain).all()
+    points = region.draw(12, rng)
+    for row in _objectives(rng)[0]:
+        centre, spread = (
+            exact_sets.dot(row, zonotope.centre[0]),
+            exact_sets.dot(np.abs(row), zonotope.spread[0]),
+        )
+        reach = spread + sum(abs(exact_sets.dot(row, g)) for g in zonotope.generators[0])
+        assert all(abs(exact_sets.dot(row, point) - centre) <= reach for point in points)
+
+
+def test_a_bias_is_one_symbol() -> None:
+    """x_t = 1 + p over three scans, p in [-0.5, 1.5]: x_0 - x_2 is 0 up to rounding."""
+    region = Persistent.bias(np.ones((3, 1)), np.array([-0.5]), np.array([1.5]))
+    zonotope = region.zonotope
+    assert zonotope.centre[0].tolist() == [1.5] * 3
+    assert zonotope.generators[0].tolist() == [[1.0] * 3]
+    assert (zonotope.spread < 1e-14).all()
 
 
 def _norm(ball: NormBall, point: np.ndarray) -> Fraction:

@@ -15,6 +15,8 @@ from tests.detectors.verification import chains
 from tests.reference.activation_patterns import least_margin
 from tests.reference.relaxation import least_row
 
+SOUND = [name for name, method in METHODS.items() if method.guarantee == "sound"]
+
 
 def drawn(seed):
     generator = np.random.default_rng(seed)
@@ -52,7 +54,7 @@ def test_no_method_bounds_above_the_exact_margin(seed):
     net, region, clauses = drawn(seed)
     exact = least_margin(net, region.low[0], region.high[0], clauses)
     held = chains.problem(net, region, chains.shifted(clauses, exact - 0.01))
-    bounds = {name: METHODS[name]().run(held, 20.0).bound for name in METHODS}
+    bounds = {name: METHODS[name]().run(held, 20.0).bound for name in SOUND}
     assert all(bound <= 0.01 + 1e-8 for bound in bounds.values()), bounds
     assert bounds["interval"] <= bounds["crown_ibp"] <= bounds["crown"] + 1e-12 or bounds["crown"] > 0.0
     assert bounds["crown"] <= bounds["alpha_crown"]

@@ -1,4 +1,8 @@
-"""Search for violations: descent on the margin from drawn points (PGD with restarts, Madry et al. 2018)."""
+"""Points for onnxruntime to judge: as deep in a violation as descent gets (Madry et al. 2018, PGD).
+
+``detectors.verification.falsification`` stops at the first point that proves a violation. That point need not
+survive the rounding to float32, and a violation that is a tie has no such point.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +11,16 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.verification.box import Box
-from detectors.verification.network import Network
-from detectors.verification.operations.base import Bounded
+from detectors.verification.falsification import gradients
 from detectors.verification.problem import Problem
 
 Floats = NDArray[np.float64]
-POINTS, STEPS, ROUNDS = 96, 40, 20
+STEPS = 40
 
 
-def search(problem: Problem, deadline: float) -> Floats:
-    """(points, inputs) of the set that violate as plain binary64 sees it, the clearest first; none where
-    none is found. deadline: of ``time.perf_counter``. Draws are the same every time."""
-    generator = np.random.default_rng(0)
-    for _ in range(ROUNDS):
-        found = descend(problem, problem.region.draw(POINTS, generator), deadline)
-        if len(found) or time.perf_counter() >= deadline:
-            return found
-    return np.empty((0, problem.network.inputs))
-
-
-def descend(problem: Problem, points: Floats, deadline: float) -> Floats:
-    """The same from these points; each strives for one clause."""
+def deepest(problem: Problem, points: Floats, deadline: float) -> Floats:
+    """(points, inputs) of the set that violate as plain binary64 sees it, found by descent from these points,
+    the clearest first; each strives for one clause. deadline: of ``time.perf_counter``."""
     aims = np.arange(len(points)) % len(problem.specification.clauses)
     best, least = points.copy(), np.full(len(points), np.inf)
     for step in range(STEPS):
@@ -70,20 +62,3 @@ def _depths(problem: Problem, outputs: Floats, aims: NDArray[np.intp]) -> tuple[
         worst = values.argmax(axis=1)
         depth[own], rows[own] = values[np.arange(len(own)), worst], matrix[worst]
     return depth, rows
-
-
-def gradients(network: Network, points: Floats, rows: Floats) -> Floats:
-    """(points, inputs): of rows (points, outputs) @ output. A linear bound over a single point is the
-    tangent, so the bound rules serve here as well."""
-    values = network.values(points)
-    boxes = [Bounded(Box(value, value), np.abs(value)) for value in values]
-    waiting = {len(network.nodes): rows[:, None, :]}
-    for node in range(len(network.nodes) - 1, -1, -1):
-        carried = waiting.pop(node + 1, None)
-        if carried is None:
-            continue
-        operation, inputs = network.nodes[node]
-        pulled = operation.pull(carried, tuple(boxes[i].box for i in inputs), boxes[node + 1], None)
-        for i, own in zip(inputs, pulled.coefficients, strict=True):
-            waiting[i] = waiting[i] + own if i in waiting else own
-    return waiting[0][:, 0, :] if 0 in waiting else np.zeros_like(points)
