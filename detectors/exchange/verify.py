@@ -73,11 +73,10 @@ def decide(problem: Problem, timeout_s: float, confirmed: Callable[[Floats], Flo
     busy until the time is over."""
     started = time.perf_counter()
     fast = cascade(problem, timeout_s, FAST)
-    left = timeout_s - fast.seconds
-    if fast.verdict != "unknown" or left <= 0.0:
+    if fast.verdict != "unknown":
         return fast
-    starts = problem.region.draw(STARTS, np.random.default_rng(0))
-    for point in deepest(problem, starts, started + timeout_s)[:TRIED]:
+    starts, until = problem.region.draw(STARTS, np.random.default_rng(0)), _until(started + timeout_s)
+    for point in deepest(problem, starts, until)[:TRIED]:
         if confirmed(point) is not None:
             seconds = time.perf_counter() - started
             return Result("falsified", fast.bound, FALSIFICATION, seconds, point)
@@ -106,11 +105,14 @@ def _verify_case(
     point = judge.confirmed(result.counterexample)
     if point is None:
         # Rounded to the file's precision it may be none: go deeper into the violation from there.
-        until = max(started + timeout_s, time.perf_counter() + LAST_S)
         starts = np.repeat(result.counterexample[None, :], 4 * len(case.specification.clauses), axis=0)
-        deeper = deepest(problem, starts, until)[:TRIED]
+        deeper = deepest(problem, starts, _until(started + timeout_s))[:TRIED]
         point = next((p for p in map(judge.confirmed, deeper) if p is not None), None)
     return (unknown, None) if point is None else (result, point)
+
+
+def _until(deadline: float) -> float:
+    return max(deadline, time.perf_counter() + LAST_S)
 
 
 def _answer(results: list[Result], point: Floats | None, seconds: float) -> Answer:

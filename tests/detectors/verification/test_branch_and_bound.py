@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from detectors.verification.chains import search
 from detectors.verification.chains.backward_kernels import least, row_line
 from detectors.verification.chains.forward_kernels import bound_neurons
 from detectors.verification.chains.layout import chain_of, new_bounds, new_work
+from detectors.verification.chains.parts import Rows
 from detectors.verification.chains.programme_kernels import least_greatest, new_dictionary
 from detectors.verification.methods import BranchAndBound
 from detectors.verification.network import Network, Node, chain
@@ -193,3 +195,25 @@ def test_one_relu_by_hand():
     assert found.verdict == "certified"
     assert 0.0 < found.bound <= 0.25
     assert case.specification.clauses[0].limits == above_zero().clauses[0].limits
+
+
+def test_a_long_compilation_is_told_and_a_short_one_is_not(monkeypatch, capsys):
+    box = np.zeros(2), np.ones(2)
+    net = chains.network(np.random.default_rng(1), [2, 3, 1])
+    rows = Rows(np.eye(1), np.array([-100.0]), np.array([0, 1]), np.zeros(1), np.zeros(1))
+
+    def run(seconds):
+        monkeypatch.setattr(search, "QUIET_S", seconds)
+        return search.search(chain_of(net), rows, *box, 5.0, lambda point: False)
+
+    run(60.0)
+    assert capsys.readouterr().err == ""
+    compiled = search.explore
+
+    def slow(*arguments):
+        time.sleep(0.2)
+        return compiled(*arguments)
+
+    monkeypatch.setattr(search, "explore", slow)
+    assert run(0.02).bound > 0.0
+    assert capsys.readouterr().err.splitlines() == ["compiling the search once for this machine ..."]

@@ -174,6 +174,17 @@ def test_coefficients_that_underflow(name: str, slope: float) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_coefficients_that_overflow(name: str) -> None:
+    """y = (2 - 3) 1.44e308 relu(x) is below 0 on the whole box, but the partial sum 2 x 1.44e308 is infinite.
+    The second clause, which is out of reach, must not stand in for the first."""
+    size = 1.2e154
+    network = chain([affine([[size]] * 5), Relu(), affine([[size, size, -size, -size, -size]])], 1)
+    stated = Specification(tuple(Clause(np.eye(1), np.array([limit])) for limit in (0.0, -1e20)))
+    result = run(name, Problem(network, Boxes(np.array([1e-300]), np.array([2e-300])), stated))
+    assert result is None or result.verdict != "certified"
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_product_is_bounded_by_its_worst_corner(name: str) -> None:
     """x y over [-1, 1]^2 is least at -1, on two corners."""
     factors = [Node(Affine([np.eye(2)[i : i + 1]], np.zeros(1)), (0,)) for i in range(2)]
