@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scenarios.kernel_cache import kernel_cache
 from streams.errors import BadInput, BreakwaterError
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -228,15 +229,8 @@ def _prepare_environment() -> None:
     """One thread for linear algebra, whatever was set: results must not depend on it; a place for kernels."""
     for name in _THREADS:
         os.environ[name] = "1"
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(_user_cache() / "breakwater" / "numba"))
-
-
-def _user_cache() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache())
 
 
 if __name__ == "__main__":
