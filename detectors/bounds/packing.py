@@ -1,6 +1,7 @@
 """A network behind its feature map, a box and the work space, each in one array.
 
-A compiled call costs by the array, so arrays travel packed and are taken apart inside.
+A compiled call costs by the array, so arrays travel packed and are taken apart inside. Every part starts at
+a multiple of a cache line, since vectors that straddle two lines load at half the speed.
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-ROWS = 5
-"""Rows of work space as wide as the widest value."""
+LINE = 8
+"""Numbers in a cache line."""
+ENDS = 4
+"""Numbers kept for each row of coefficients: constant, magnitude, slack, lowest value."""
 
 
 class Layers(NamedTuple):
     """Dense layers with ReLU between them; L layers, the first composed with the feature map.
 
     sizes: (L + 1,) n, h1, ..., outputs. forward: weight matrices transposed, (inputs, outputs), one after the
-    other; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|; steepest,
-    largest |W|; biggest, largest |b|.
+    other; absolute: |forward|; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|;
+    steepest, largest |W|; biggest, largest |b|.
     """
 
     sizes: Ints
     forward: Floats
+    absolute: Floats
     backward: Floats
     biases: Floats
     norms: Floats
@@ -49,67 +53,119 @@ class Reach(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """low, high: pre-activation bounds of all layers one after the other; magnitude, error: (L + 1,) per
-    layer, bound on every partial sum, and on how far any evaluation is from the exact value; work: (ROWS,
-    widest value); sums: (6,); used: (widest,)."""
+    """Work space for some windows at once. low, high: pre-activation bounds, layer after layer, each (windows,
+    neurons); magnitude, error: (L + 1, windows) bound on every partial sum, and on how far any evaluation is
+    from the exact value; one, two: room for a (rows, neurons) matrix each; ends: (rows, ENDS); used:
+    (2 * widest,)."""
 
+    windows: int
     low: Floats
     high: Floats
     magnitude: Floats
     error: Floats
-    work: Floats
-    sums: Floats
+    one: Floats
+    two: Floats
+    ends: Floats
     used: Ints
 
 
+def on_line(length: int) -> Floats:
+    """Uninitialised numbers, the first at the start of a cache line."""
+    room = np.empty(length + LINE)
+    skip = -(room.ctypes.data // room.itemsize) % LINE
+    return room[skip : skip + length]
+
+
 def pack(layers: Layers, reach: Reach) -> tuple[Floats, Ints]:
-    """(values, layout) for ``open_network``."""
-    numbers = np.array([reach.constant, reach.wide])
-    parts = (*layers[1:], reach.radius, reach.reach, reach.input_size, numbers)
-    layout = np.array([*layers.sizes, reach.width], dtype=np.int64)
-    return np.concatenate([np.ravel(part) for part in parts]), layout
-
-
-def scratch_length(sizes: Ints) -> int:
-    """Length of the float work space."""
-    return int(2 * sizes[1:].sum() + 2 * len(sizes) + ROWS * sizes.max() + 6)
+    """(values, layout) for ``open_network``; layout: sizes, width, start and end of each part."""
+    parts = [np.ravel(part) for part in (*layers[1:], *reach[:3], np.array([reach.constant, reach.wide]))]
+    ends, start = [], 0
+    for part in parts:
+        ends += [start, start + part.size]
+        start += whole_lines(part.size)
+    values = on_line(start)
+    for part, first, last in zip(parts, ends[::2], ends[1::2], strict=True):
+        values[first:last] = part
+    return values, np.array([*layers.sizes, reach.width, *ends], dtype=np.int64)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def open_network(values: Floats, layout: Ints) -> tuple[Layers, Reach]:
     """Views of what ``pack`` joined."""
-    sizes = layout[:-1]
-    count = len(sizes) - 1
-    weights, neurons = 0, 0
-    for k in range(count):
-        weights += sizes[k] * sizes[k + 1]
-        neurons += sizes[k + 1]
-    a = 2 * weights
-    b = a + neurons
-    c = b + 3 * count
-    d = c + sizes[1]
-    e = d + 2 * sizes[0]
+    e = layout[-22:]
     layers = Layers(
-        sizes, values[:weights], values[weights:a], values[a:b], values[b : b + count],
-        values[b + count : b + 2 * count], values[b + 2 * count : c],
+        layout[:-23], values[e[0] : e[1]], values[e[2] : e[3]], values[e[4] : e[5]], values[e[6] : e[7]],
+        values[e[8] : e[9]], values[e[10] : e[11]], values[e[12] : e[13]],
     )  # fmt: skip
-    middle = d + sizes[0]
-    reach = Reach(values[c:d], values[d:middle], values[middle:e], values[e], values[e + 1], layout[-1])
+    reach = Reach(
+        values[e[14] : e[15]], values[e[16] : e[17]], values[e[18] : e[19]], values[e[20]], values[e[20] + 1],
+        layout[-23],
+    )  # fmt: skip
     return layers, reach
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def open_scratch(space: Floats, used: Ints, sizes: Ints) -> Scratch:
-    """Views of one work space of ``scratch_length``."""
-    neurons, widest = 0, sizes[0]
-    for k in range(1, len(sizes)):
-        neurons += sizes[k]
-        widest = max(widest, sizes[k])
-    a = 2 * neurons
-    b = a + len(sizes)
-    c = b + len(sizes)
-    d = c + ROWS * widest
+def whole_lines(length: int) -> int:
+    """Length rounded up to whole cache lines."""
+    return (length + LINE - 1) // LINE * LINE
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def most_rows(sizes: Ints, windows: int) -> int:
+    """Rows of coefficients carried at once: lower and upper ends of all outputs of all windows, or of all
+    neurons of a layer of one window."""
+    return max(2 * sizes[-1] * windows, 2 * sizes.max())
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def scratch_length(sizes: Ints, windows: int) -> int:
+    """Length of the work space for that many windows."""
+    rows = most_rows(sizes, windows)
+    return int(
+        2 * whole_lines(windows * sizes[1:].sum())
+        + 2 * whole_lines(windows * len(sizes))
+        + 2 * whole_lines(rows * sizes.max())
+        + ENDS * rows
+    )
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratch:
+    """Views of a work space of at least ``scratch_length``; used: (2 * widest,)."""
+    neurons, layers, rows = windows * sizes[1:].sum(), windows * len(sizes), most_rows(sizes, windows)
+    b = whole_lines(neurons)
+    c = b + whole_lines(neurons)
+    d = c + whole_lines(layers)
+    e = d + whole_lines(layers)
+    room = whole_lines(rows * sizes.max())
+    f = e + room
+    g = f + room
     return Scratch(
-        space[:neurons], space[neurons:a], space[a:b], space[b:c], space[c:d].reshape((ROWS, widest)),
-        space[d:], used,
+        windows, space[:neurons], space[b : b + neurons], space[c : c + layers].reshape((len(sizes), windows)),
+        space[d : d + layers].reshape((len(sizes), windows)), space[e:f], space[f:g],
+        space[g : g + ENDS * rows].reshape((rows, ENDS)), used,
     )  # fmt: skip
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def matrix(flat: Floats, start: int, rows: int, columns: int) -> Floats:
+    """A matrix that lies in a flat array."""
+    return flat[start : start + rows * columns].reshape((rows, columns))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def weights_before(sizes: Ints, layer: int) -> int:
+    """Weights of all layers before ``layer`` (from 1)."""
+    before = 0
+    for k in range(1, layer):
+        before += sizes[k - 1] * sizes[k]
+    return before
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def neurons_before(sizes: Ints, layer: int) -> int:
+    """Neurons of all layers before ``layer`` (from 1)."""
+    before = 0
+    for k in range(1, layer):
+        before += sizes[k]
+    return before

@@ -34,11 +34,29 @@ def absolute_dot(a: Floats, b: Floats) -> float:
 
 
 @njit(cache=True, fastmath={"reassoc"})  # type: ignore[untyped-decorator]
-def total(a: Floats) -> float:
-    """sum a."""
+def total(a: Floats, b: Floats) -> float:
+    """sum a + b."""
     added = 0.0
     for i in range(len(a)):
-        added += a[i]
+        added += a[i] + b[i]
+    return added
+
+
+@njit(cache=True, fastmath={"reassoc"})  # type: ignore[untyped-decorator]
+def absolute_total(a: Floats) -> float:
+    """sum |a|."""
+    added = 0.0
+    for i in range(len(a)):
+        added += abs(a[i])
+    return added
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+def negative_dot(a: Floats, b: Floats) -> float:
+    """sum min(a, 0) min(b, 0)."""
+    added = 0.0
+    for i in range(len(a)):
+        added += (a[i] if a[i] < 0.0 else 0.0) * (b[i] if b[i] < 0.0 else 0.0)
     return added
 
 
@@ -61,9 +79,10 @@ def add_rows(rows: Floats, factor: Floats, total: Floats) -> None:
 
 
 @njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
-def add_pairs(rows: Floats, used: Ints, count: int, a: Floats, b: Floats, at: Floats, bt: Floats) -> None:
-    """at += sum a[i] rows[i], bt += sum b[i] rows[i], over i in used[:count]; rows (n, m); at, bt (m,)."""
+def add_pairs(rows: Floats, used: Ints, count: int, factors: Floats, totals: Floats) -> None:
+    """totals (2, m) += factors (2, n) @ rows (n, m), over the rows in used[:count] only."""
     m = rows.shape[1]
+    a, b, at, bt = factors[0], factors[1], totals[0], totals[1]
     k = 0
     while k + 4 <= count:
         i0, i1, i2, i3 = used[k], used[k + 1], used[k + 2], used[k + 3]
