@@ -15,10 +15,10 @@ from detectors.bounds.packing import (
     Layers,
     Reach,
     Scratch,
-    matrix,
     neurons_before,
     open_network,
     open_scratch,
+    row,
     weights_before,
 )
 from detectors.bounds.rounding import FLOOR, SPARE, theta
@@ -36,28 +36,36 @@ BLOCK = 64
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def layer_bounds(layer: int, net: Layers, s: Scratch) -> tuple[Floats, Floats]:
-    """Lower and upper ends of one layer, (windows, neurons) each."""
-    start, m = s.windows * neurons_before(net.sizes, layer), net.sizes[layer]
-    return matrix(s.low, start, s.windows, m), matrix(s.high, start, s.windows, m)
+def product(a: Floats, weights: Floats, out: Floats, rows: int) -> None:
+    """out = a @ weights by BLAS, all three flat; ``rows`` rows in a."""
+    m = len(out) // rows
+    n = len(weights) // m
+    np.dot(a.reshape((rows, n)), weights.reshape((n, m)), out.reshape((rows, m)))
+
+
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def ends_of(flat: Floats, layer: int, net: Layers, s: Scratch) -> Floats:
+    """Lower or upper ends of one layer, (windows, neurons) flat."""
+    start = s.windows * neurons_before(net.sizes, layer)
+    return flat[start : start + s.windows * net.sizes[layer]]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def first_layer(net: Layers, box: Reach, centres: Floats, sizes: Floats, s: Scratch) -> None:
     """Bounds of the composed first layer over boxes about the centres; centres, sizes: (windows, n)."""
     n, m = net.sizes[0], net.sizes[1]
-    z, high = layer_bounds(1, net, s)
-    weights = matrix(net.forward, 0, n, m)
+    z, high, weights = ends_of(s.low, 1, net, s), ends_of(s.high, 1, net, s), net.forward[: n * m]
     if s.windows < FEW:
         z[:] = 0.0
         for w in range(s.windows):
-            add_rows(weights, centres[w], z[w])
+            add_rows(weights, centres[w], row(z, w, m))
     else:
-        np.dot(centres, weights, z)
+        product(centres.reshape(centres.size), weights, z, s.windows)
     for w in range(s.windows):
         big = absolute_dot(sizes[w], box.input_size) * (1.0 + theta(n)) + box.constant
-        s.magnitude[1, w], s.error[1, w] = big, box.wide * big
-        open_box(z[w], high[w], net.biases[:m], box.radius, box.wide * big)
+        error = box.wide * big
+        s.magnitude[s.windows + w], s.error[s.windows + w] = big, error
+        open_box(row(z, w, m), row(high, w, m), net.biases[:m], box.radius, error)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -71,22 +79,52 @@ def open_box(z: Floats, high: Floats, bias: Floats, radius: Floats, error: float
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def next_layer(layer: int, net: Layers, s: Scratch) -> None:
     """Interval bounds of ``layer`` (from 2) from those of the layer before, its ReLU included."""
-    n, m = net.sizes[layer - 1], net.sizes[layer]
-    out = neurons_before(net.sizes, layer)
-    low, high = layer_bounds(layer - 1, net, s)
-    mid, rad = matrix(s.one, 0, s.windows, n), matrix(s.two, 0, s.windows, n)
+    n, m, windows = net.sizes[layer - 1], net.sizes[layer], s.windows
+    low, high = ends_of(s.low, layer - 1, net, s), ends_of(s.high, layer - 1, net, s)
     wide = theta(n)
+    for w in range(windows):
+        mid, rad = row(s.one, w, n), row(s.two, w, n)
+        pass_relu(row(low, w, n), row(high, w, n), wide, mid, rad)
+        size = net.steepest[layer - 1] * total(mid, rad) + net.biggest[layer - 1]
+        at = layer * windows + w
+        s.magnitude[at] = size * (1.0 + wide)
+        grown = net.norms[layer - 1] * s.error[at - windows] + wide * s.magnitude[at]
+        s.error[at] = grown * (1.0 + wide) + FLOOR
+    z, r = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
+    if m < NARROW:
+        along_inputs(layer, net, s, z, r)
+    elif windows < FEW:
+        along_outputs(layer, net, s, z, r)
+    else:
+        start = weights_before(net.sizes, layer)
+        product(s.one[: windows * n], net.forward[start : start + n * m], z, windows)
+        product(s.two[: windows * n], net.absolute[start : start + n * m], r, windows)
+    out = neurons_before(net.sizes, layer)
+    for w in range(windows):
+        close_box(row(z, w, m), row(r, w, m), net.biases[out : out + m], wide)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def along_inputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> None:
+    """Products of midpoints and radii with the weights of a layer, one output at a time."""
+    n, m, start = net.sizes[layer - 1], net.sizes[layer], weights_before(net.sizes, layer)
+    for j in range(m):
+        weights = net.backward[start + j * n : start + (j + 1) * n]
+        for w in range(s.windows):
+            z[w * m + j] = dot(weights, row(s.one, w, n))
+            r[w * m + j] = absolute_dot(weights, row(s.two, w, n))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def along_outputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> None:
+    """The same for one window at a time, over the inputs that are not off."""
+    n, m, start = net.sizes[layer - 1], net.sizes[layer], weights_before(net.sizes, layer)
+    weights, high = net.forward[start : start + n * m], ends_of(s.high, layer - 1, net, s)
+    z[:] = 0.0
+    r[:] = 0.0
     for w in range(s.windows):
-        pass_relu(low[w], high[w], wide, mid[w], rad[w])
-        size = net.steepest[layer - 1] * total(mid[w], rad[w]) + net.biggest[layer - 1]
-        s.magnitude[layer, w] = size * (1.0 + wide)
-        s.error[layer, w] = (
-            net.norms[layer - 1] * s.error[layer - 1, w] + wide * s.magnitude[layer, w]
-        ) * (1.0 + wide) + FLOOR
-    multiply(layer, net, s)
-    z, r = layer_bounds(layer, net, s)
-    for w in range(s.windows):
-        close_box(z[w], r[w], net.biases[out : out + m], wide)
+        count = live(row(high, w, n), s.used)
+        add_spans(weights, s.used, count, row(s.one, w, n), row(s.two, w, n), row(z, w, m), row(r, w, m))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -101,28 +139,6 @@ def pass_relu(low: Floats, high: Floats, wide: float, mid: Floats, rad: Floats) 
         reach = above if above > below else below
         mid[i] = middle
         rad[i] = reach + wide * ((middle + reach) * SPARE)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def multiply(layer: int, net: Layers, s: Scratch) -> None:
-    """z = mid @ W.T, r = rad @ |W|.T for each window, into the place of the layer's bounds."""
-    n, m = net.sizes[layer - 1], net.sizes[layer]
-    mid, rad = matrix(s.one, 0, s.windows, n), matrix(s.two, 0, s.windows, n)
-    z, r = layer_bounds(layer, net, s)
-    start = weights_before(net.sizes, layer)
-    forward = matrix(net.forward, start, n, m)
-    if s.windows >= FEW:
-        np.dot(mid, forward, z)
-        np.dot(rad, matrix(net.absolute, start, n, m), r)
-        return
-    rows, high = matrix(net.backward, start, m, n), layer_bounds(layer - 1, net, s)[1]
-    for w in range(s.windows):
-        if m < NARROW:
-            for j in range(m):
-                z[w, j], r[w, j] = dot(rows[j], mid[w]), absolute_dot(rows[j], rad[w])
-        else:
-            z[w], r[w] = 0.0, 0.0
-            add_spans(forward, s.used, live(high[w], s.used), mid[w], rad[w], z[w], r[w])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -16,20 +16,22 @@ from numpy.typing import NDArray
 from detectors.bounds.kernels import (
     BLOCK,
     FEW,
+    ends_of,
     first_layer,
-    layer_bounds,
     live,
     next_layer,
+    product,
     take_outputs,
 )
 from detectors.bounds.packing import (
     Layers,
     Reach,
     Scratch,
-    matrix,
+    ENDS,
     neurons_before,
     open_network,
     open_scratch,
+    row,
     weights_before,
 )
 from detectors.bounds.rounding import FLOOR, SPARE, UNIT, theta
@@ -38,7 +40,7 @@ from detectors.bounds.sum_kernels import absolute_dot, absolute_total, add_pairs
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CONSTANT, MAGNITUDE, SLACK, LEAST = 0, 1, 2, 3
+CONSTANT, MAGNITUDE, SLACK, LEAST = range(ENDS)
 """Columns of ``Scratch.ends``."""
 
 
@@ -69,18 +71,21 @@ def account(low: Floats, bias: Floats, p: Floats, charge: float, big: float, end
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def carry(layer: int, first: int, per: int, net: Layers, s: Scratch, p: Floats, q: Floats) -> None:
-    """q = p @ W of ``layer``; p: (rows, neurons) with zeros where neurons are off."""
-    m, before = net.sizes[layer], net.sizes[layer - 1]
-    weights = matrix(net.backward, weights_before(net.sizes, layer), m, before)
-    if len(p) >= FEW:
-        np.dot(p, weights, q)
+def carry(
+    layer: int, first: int, per: int, rows: int, net: Layers, s: Scratch, p: Floats, q: Floats
+) -> None:
+    """q = p @ W of ``layer``; p: (rows, neurons) flat, zero where neurons are off; q: (rows, inputs) flat."""
+    m, before, start = net.sizes[layer], net.sizes[layer - 1], weights_before(net.sizes, layer)
+    weights = net.backward[start : start + m * before]
+    if rows >= FEW:
+        product(p[: rows * m], weights, q[: rows * before], rows)
         return
-    q[:] = 0.0
-    high = layer_bounds(layer, net, s)[1]
-    for r in range(0, len(p), 2):
-        count = live(high[first + r // per], s.used)
-        add_pairs(weights, s.used, count, p[r : r + 2], q[r : r + 2])
+    q[: rows * before] = 0.0
+    high = ends_of(s.high, layer, net, s)
+    for r in range(0, rows, 2):
+        count = live(row(high, first + r // per, m), s.used)
+        a, b, at, bt = row(p, r, m), row(p, r + 1, m), row(q, r, before), row(q, r + 1, before)
+        add_pairs(weights, s.used, count, a, b, at, bt)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -92,24 +97,24 @@ def descend(
     here, there = s.one, s.two
     for layer in range(top - 1, 0, -1):
         m, before = net.sizes[layer], net.sizes[layer - 1]
-        p, q = matrix(here, 0, rows, m), matrix(there, 0, rows, before)
-        low, high = layer_bounds(layer, net, s)
+        low, high = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
         start = neurons_before(net.sizes, layer)
+        bias = net.biases[start : start + m]
         charge = theta((box.width if layer == 1 else before) + m)
         for r in range(rows):
-            w = first + r // per
-            relax(low[w], high[w], p[r])
-            bias = net.biases[start : start + m]
-            account(low[w], bias, p[r], charge, s.magnitude[layer, w], s.ends[r])
-        carry(layer, first, per, net, s, p, q)
+            w, p = first + r // per, row(here, r, m)
+            relax(row(low, w, m), row(high, w, m), p)
+            big = s.magnitude[layer * s.windows + w]
+            account(row(low, w, m), bias, p, charge, big, row(s.ends, r, ENDS))
+        carry(layer, first, per, rows, net, s, here, there)
         here, there = there, here
     n = net.sizes[0]
     wide = theta(n + len(net.biases))
-    p = matrix(here, 0, rows, n)
     for r in range(rows):
-        least = s.ends[r, CONSTANT] + dot(p[r], centres[first + r // per]) - absolute_dot(p[r], box.reach)
-        lost = s.ends[r, SLACK] + wide * s.ends[r, MAGNITUDE]
-        s.ends[r, LEAST] = least - (lost * (1.0 + wide) + FLOOR)
+        p, ends = row(here, r, n), row(s.ends, r, ENDS)
+        lost = ends[SLACK] + wide * ends[MAGNITUDE]
+        least = ends[CONSTANT] + dot(p, centres[first + r // per]) - absolute_dot(p, box.reach)
+        ends[LEAST] = least - (lost * (1.0 + wide) + FLOOR)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -118,39 +123,48 @@ def tighten(
 ) -> None:
     """Meet the interval bounds of some neurons of ``layer`` (from 2) with linear ones in windows from
     ``first`` on. The layer's error is added, so that evaluations are covered too."""
-    n, start, per = net.sizes[layer - 1], neurons_before(net.sizes, layer), 2 * len(neurons)
-    weights = matrix(net.backward, weights_before(net.sizes, layer), net.sizes[layer], n)
-    p = matrix(s.one, 0, windows * per, n)
-    for r in range(windows * per):
-        j, w = neurons[r % per // 2], first + r // per
-        sign = 1.0 if r % 2 == 0 else -1.0
-        for i in range(n):
-            p[r, i] = sign * weights[j, i]
-        s.ends[r, CONSTANT], s.ends[r, MAGNITUDE] = sign * net.biases[start + j], s.magnitude[layer, w]
-        s.ends[r, SLACK] = theta(n) * s.magnitude[layer, w]
+    m, per, count = net.sizes[layer], 2 * len(neurons), len(neurons)
+    for w in range(first, first + windows):
+        for k in range(count):
+            start_rows(layer, neurons[k], w, (w - first) * per + 2 * k, net, s)
     descend(layer, first, per, windows * per, net, box, centres, s)
-    low, high = layer_bounds(layer, net, s)
-    for r in range(0, windows * per, 2):
-        j, w = neurons[r % per // 2], first + r // per
-        error = s.error[layer, w] * SPARE
-        least, most = s.ends[r, LEAST] - error, error - s.ends[r + 1, LEAST]
-        least -= abs(least) * 4.0 * UNIT
-        most += abs(most) * 4.0 * UNIT
-        # A comparison with NaN keeps the interval.
-        low[w, j] = least if least > low[w, j] else low[w, j]
-        high[w, j] = most if most < high[w, j] else high[w, j]
+    low, high = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
+    for w in range(first, first + windows):
+        error = s.error[layer * s.windows + w] * SPARE
+        for k in range(count):
+            r, at = (w - first) * per + 2 * k, w * m + neurons[k]
+            least = s.ends[r * ENDS + LEAST] - error
+            most = error - s.ends[(r + 1) * ENDS + LEAST]
+            least -= abs(least) * 4.0 * UNIT
+            most += abs(most) * 4.0 * UNIT
+            # A comparison with NaN keeps the interval.
+            low[at] = least if least > low[at] else low[at]
+            high[at] = most if most < high[at] else high[at]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def start_rows(layer: int, neuron: int, w: int, r: int, net: Layers, s: Scratch) -> None:
+    """One neuron of ``layer`` and its negative as rows r and r + 1."""
+    n = net.sizes[layer - 1]
+    start = weights_before(net.sizes, layer) + neuron * n
+    weights, bias = net.backward[start : start + n], net.biases[neurons_before(net.sizes, layer) + neuron]
+    p, q, big = row(s.one, r, n), row(s.one, r + 1, n), s.magnitude[layer * s.windows + w]
+    for i in range(n):
+        p[i], q[i] = weights[i], -weights[i]
+    for ends, constant in ((row(s.ends, r, ENDS), bias), (row(s.ends, r + 1, ENDS), -bias)):
+        ends[CONSTANT], ends[MAGNITUDE], ends[SLACK] = constant, big, theta(n) * big
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def tighten_open(layer: int, net: Layers, box: Reach, centres: Floats, s: Scratch) -> None:
     """Meet the interval bounds of ``layer`` with linear ones where the sign is open."""
-    low, high = layer_bounds(layer, net, s)
-    neurons = s.used[net.sizes.max() :]
+    low, high, m = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s), net.sizes[layer]
+    neurons = s.used[len(s.used) // 2 :]
     for w in range(s.windows):
         count = 0
-        for j in range(net.sizes[layer]):
+        for j in range(m):
             neurons[count] = j
-            count += low[w, j] < 0.0 and high[w, j] > 0.0
+            count += low[w * m + j] < 0.0 and high[w * m + j] > 0.0
         if count:
             tighten(layer, w, 1, neurons[:count], net, box, centres, s)
 
@@ -171,7 +185,7 @@ def lines(
     inside."""
     net, box = open_network(values, layout)
     last = len(net.sizes) - 1
-    outputs = used[net.sizes.max() :][: net.sizes[last]]
+    outputs = used[len(used) // 2 :][: net.sizes[last]]
     for a in range(0, len(centres), BLOCK):
         b = min(a + BLOCK, len(centres))
         s = open_scratch(space, used, net.sizes, b - a)

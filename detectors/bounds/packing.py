@@ -53,10 +53,10 @@ class Reach(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Work space for some windows at once. low, high: pre-activation bounds, layer after layer, each (windows,
-    neurons); magnitude, error: (L + 1, windows) bound on every partial sum, and on how far any evaluation is
-    from the exact value; one, two: room for a (rows, neurons) matrix each; ends: (rows, ENDS); used:
-    (2 * widest,)."""
+    """Work space for some windows at once, matrices as flat arrays, row after row. low, high: pre-activation
+    bounds, layer after layer, each (windows, neurons); magnitude, error: (L + 1, windows) bound on every
+    partial sum, and on how far any evaluation is from the exact value; one, two: room for a (rows, neurons)
+    matrix each; ends: (rows, ENDS); used: (2 * widest,)."""
 
     windows: int
     low: Floats
@@ -114,7 +114,7 @@ def whole_lines(length: int) -> int:
 def most_rows(sizes: Ints, windows: int) -> int:
     """Rows of coefficients carried at once: lower and upper ends of all outputs of all windows, or of all
     neurons of a layer of one window."""
-    return max(2 * sizes[-1] * windows, 2 * sizes.max())
+    return max(2 * sizes[-1] * windows, 2 * widest(sizes))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -132,25 +132,33 @@ def scratch_length(sizes: Ints, windows: int) -> int:
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratch:
     """Views of a work space of at least ``scratch_length``; used: (2 * widest,)."""
-    neurons, layers, rows = windows * sizes[1:].sum(), windows * len(sizes), most_rows(sizes, windows)
+    neurons, layers = windows * neurons_before(sizes, len(sizes)), windows * len(sizes)
     b = whole_lines(neurons)
     c = b + whole_lines(neurons)
     d = c + whole_lines(layers)
     e = d + whole_lines(layers)
-    room = whole_lines(rows * sizes.max())
+    room = whole_lines(most_rows(sizes, windows) * widest(sizes))
     f = e + room
     g = f + room
     return Scratch(
-        windows, space[:neurons], space[b : b + neurons], space[c : c + layers].reshape((len(sizes), windows)),
-        space[d : d + layers].reshape((len(sizes), windows)), space[e:f], space[f:g],
-        space[g : g + ENDS * rows].reshape((rows, ENDS)), used,
+        windows, space[:neurons], space[b : b + neurons], space[c:d], space[d:e], space[e:f], space[f:g],
+        space[g:], used,
     )  # fmt: skip
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def matrix(flat: Floats, start: int, rows: int, columns: int) -> Floats:
-    """A matrix that lies in a flat array."""
-    return flat[start : start + rows * columns].reshape((rows, columns))
+def widest(sizes: Ints) -> int:
+    """Largest number of neurons or inputs."""
+    most = sizes[0]
+    for size in sizes:
+        most = max(most, size)
+    return most
+
+
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def row(flat: Floats, r: int, width: int) -> Floats:
+    """Row r of a matrix that lies flat."""
+    return flat[r * width : (r + 1) * width]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
