@@ -75,7 +75,6 @@ class Bounder:
         layers = Layers(
             np.array([n, *[x.shape[0] for x in weights]], dtype=np.int64),
             np.concatenate([x.T.ravel() for x in weights]),
-            np.abs(np.concatenate([x.T.ravel() for x in weights])),
             np.concatenate([x.ravel() for x in weights]),
             np.concatenate(biases),
             np.array([np.abs(x).sum(axis=1).max() for x in weights]) * MAGNITUDE_SPARE,
@@ -88,6 +87,7 @@ class Bounder:
         self._one = self._scratch(1)
         self._many = [self._one]
         self._out = np.empty((1, int(self._sizes[-1]), 2))
+        self._first = self._out[0]
 
     def _scratch(self, windows: int) -> tuple[Floats, NDArray[np.int64]]:
         """(space, used) of the kernels."""
@@ -98,30 +98,29 @@ class Bounder:
 
         centre: (n,); size: (n,) mean magnitude of the raw samples behind each input, default |centre|.
         """
-        centres = centre[None]
-        self._run(method, centres, centres if size is None else size[None], self._one, self._out)
-        return self._out[0]
+        self._run(method, centre, centre if size is None else size, self._one, self._out)
+        return self._first
 
     def batch(
         self, centres: Floats, method: BoundMethod, sizes: Floats | None = None, parallel: bool = False
     ) -> Floats:
         """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only; same
         bits."""
-        centres = np.ascontiguousarray(centres)
-        sizes = centres if sizes is None else np.ascontiguousarray(sizes)
-        windows = len(centres)
+        windows, n = centres.shape
+        flat = np.ascontiguousarray(centres).ravel()
+        size = flat if sizes is None else np.ascontiguousarray(sizes).ravel()
         out = np.empty((windows, *self._out.shape[1:]))
         blocks = -(-windows // BLOCK)
         parts = min(os.cpu_count() or 1, blocks) if parallel else 1
         if len(self._many) < parts or self._many[0] is self._one:
             self._many = [self._scratch(BLOCK) for _ in range(parts)]
         if parts <= 1:
-            self._run(method, centres, sizes, self._many[0], out)
+            self._run(method, flat, size, self._many[0], out)
             return out
 
         def run(part: int) -> None:
             a, b = (BLOCK * (blocks * end // parts) for end in (part, part + 1))
-            self._run(method, centres[a:b], sizes[a:b], self._many[part], out[a:b])
+            self._run(method, flat[a * n : b * n], size[a * n : b * n], self._many[part], out[a:b])
 
         with ThreadPoolExecutor(parts) as pool:
             list(pool.map(run, range(parts)))

@@ -35,7 +35,7 @@ BLOCK = 64
 """Windows bounded at once: their values and the weights fit into the second level of cache."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def product(a: Floats, weights: Floats, out: Floats, rows: int) -> None:
     """out = a @ weights by BLAS, all three flat; ``rows`` rows in a."""
     m = len(out) // rows
@@ -50,25 +50,26 @@ def ends_of(flat: Floats, layer: int, net: Layers, s: Scratch) -> Floats:
     return flat[start : start + s.windows * net.sizes[layer]]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def first_layer(net: Layers, box: Reach, centres: Floats, sizes: Floats, s: Scratch) -> None:
-    """Bounds of the composed first layer over boxes about the centres; centres, sizes: (windows, n)."""
+    """Bounds of the composed first layer over boxes about the centres; centres, sizes: (windows, n),
+    flat."""
     n, m = net.sizes[0], net.sizes[1]
     z, high, weights = ends_of(s.low, 1, net, s), ends_of(s.high, 1, net, s), net.forward[: n * m]
     if s.windows < FEW:
         z[:] = 0.0
         for w in range(s.windows):
-            add_rows(weights, centres[w], row(z, w, m))
+            add_rows(weights, row(centres, w, n), row(z, w, m))
     else:
-        product(centres.reshape(centres.size), weights, z, s.windows)
+        product(centres, weights, z, s.windows)
     for w in range(s.windows):
-        big = absolute_dot(sizes[w], box.input_size) * (1.0 + theta(n)) + box.constant
+        big = absolute_dot(row(sizes, w, n), box.input_size) * (1.0 + theta(n)) + box.constant
         error = box.wide * big
         s.magnitude[s.windows + w], s.error[s.windows + w] = big, error
         open_box(row(z, w, m), row(high, w, m), net.biases[:m], box.radius, error)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def open_box(z: Floats, high: Floats, bias: Floats, radius: Floats, error: float) -> None:
     """From products z to lower ends, in place, and upper ends."""
     for j in range(len(z)):
@@ -76,7 +77,7 @@ def open_box(z: Floats, high: Floats, bias: Floats, radius: Floats, error: float
         z[j], high[j] = middle - r, middle + r
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def next_layer(layer: int, net: Layers, s: Scratch) -> None:
     """Interval bounds of ``layer`` (from 2) from those of the layer before, its ReLU included."""
     n, m, windows = net.sizes[layer - 1], net.sizes[layer], s.windows
@@ -93,18 +94,14 @@ def next_layer(layer: int, net: Layers, s: Scratch) -> None:
     z, r = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
     if m < NARROW:
         along_inputs(layer, net, s, z, r)
-    elif windows < FEW:
-        along_outputs(layer, net, s, z, r)
     else:
-        start = weights_before(net.sizes, layer)
-        product(s.one[: windows * n], net.forward[start : start + n * m], z, windows)
-        product(s.two[: windows * n], net.absolute[start : start + n * m], r, windows)
+        along_outputs(layer, net, s, z, r)
     out = neurons_before(net.sizes, layer)
     for w in range(windows):
         close_box(row(z, w, m), row(r, w, m), net.biases[out : out + m], wide)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def along_inputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> None:
     """Products of midpoints and radii with the weights of a layer, one output at a time."""
     n, m, start = net.sizes[layer - 1], net.sizes[layer], weights_before(net.sizes, layer)
@@ -115,7 +112,7 @@ def along_inputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> N
             r[w * m + j] = absolute_dot(weights, row(s.two, w, n))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def along_outputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> None:
     """The same for one window at a time, over the inputs that are not off."""
     n, m, start = net.sizes[layer - 1], net.sizes[layer], weights_before(net.sizes, layer)
@@ -127,7 +124,7 @@ def along_outputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> 
         add_spans(weights, s.used, count, row(s.one, w, n), row(s.two, w, n), row(z, w, m), row(r, w, m))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def pass_relu(low: Floats, high: Floats, wide: float, mid: Floats, rad: Floats) -> None:
     """Midpoint and radius behind the ReLU; the radius with its share of the next layer's rounding."""
     for i in range(len(low)):
@@ -141,7 +138,7 @@ def pass_relu(low: Floats, high: Floats, wide: float, mid: Floats, rad: Floats) 
         rad[i] = reach + wide * ((middle + reach) * SPARE)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def close_box(z: Floats, r: Floats, bias: Floats, wide: float) -> None:
     """From products to lower and upper ends, in place."""
     for j in range(len(z)):
@@ -150,7 +147,7 @@ def close_box(z: Floats, r: Floats, bias: Floats, wide: float) -> None:
         z[j], r[j] = middle - reach, middle + reach
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def live(high: Floats, used: Ints) -> int:
     """List the neurons that are not off, and count; no branch that a processor would have to foresee."""
     count = 0
@@ -160,7 +157,7 @@ def live(high: Floats, used: Ints) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def take_outputs(net: Layers, s: Scratch, out: Floats) -> None:
     """Bounds of the last layer into out (windows, outputs, 2)."""
     m = net.sizes[-1]
@@ -174,12 +171,13 @@ def take_outputs(net: Layers, s: Scratch, out: Floats) -> None:
 def intervals(
     values: Floats, layout: Ints, centres: Floats, sizes: Floats, space: Floats, used: Ints, out: Floats
 ) -> None:
-    """Interval bounds of windows, centres and sizes (windows, n): out (windows, outputs, 2)."""
+    """Interval bounds of windows: out (windows, outputs, 2); centres, sizes: (windows, n), flat."""
     net, box = open_network(values, layout)
-    for a in range(0, len(centres), BLOCK):
-        b = min(a + BLOCK, len(centres))
+    n = net.sizes[0]
+    for a in range(0, len(out), BLOCK):
+        b = min(a + BLOCK, len(out))
         s = open_scratch(space, used, net.sizes, b - a)
-        first_layer(net, box, centres[a:b], sizes[a:b], s)
+        first_layer(net, box, centres[a * n : b * n], sizes[a * n : b * n], s)
         for layer in range(2, len(net.sizes)):
             next_layer(layer, net, s)
         take_outputs(net, s, out[a:b])

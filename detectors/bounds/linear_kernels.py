@@ -44,7 +44,7 @@ CONSTANT, MAGNITUDE, SLACK, LEAST = range(ENDS)
 """Columns of ``Scratch.ends``."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def relax(low: Floats, high: Floats, p: Floats) -> None:
     """Carry coefficients p of a lower bound through the ReLU of one layer, in place, but for its constant.
 
@@ -60,7 +60,7 @@ def relax(low: Floats, high: Floats, p: Floats) -> None:
         p[j] = 0.0 if high[j] <= 0.0 else p[j] * slope
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def account(low: Floats, bias: Floats, p: Floats, charge: float, big: float, ends: Floats) -> None:
     """Add one layer's constants and rounding to a row's ends; p: its coefficients behind the ReLU; charge:
     relative rounding of the layer; big: bound on every partial sum of it."""
@@ -70,14 +70,14 @@ def account(low: Floats, bias: Floats, p: Floats, charge: float, big: float, end
     ends[SLACK] += charge * reached
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def carry(
     layer: int, first: int, per: int, rows: int, net: Layers, s: Scratch, p: Floats, q: Floats
 ) -> None:
     """q = p @ W of ``layer``; p: (rows, neurons) flat, zero where neurons are off; q: (rows, inputs) flat."""
     m, before, start = net.sizes[layer], net.sizes[layer - 1], weights_before(net.sizes, layer)
     weights = net.backward[start : start + m * before]
-    if rows >= FEW:
+    if per >= FEW:
         product(p[: rows * m], weights, q[: rows * before], rows)
         return
     q[: rows * before] = 0.0
@@ -88,7 +88,7 @@ def carry(
         add_pairs(weights, s.used, count, a, b, at, bt)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def descend(
     top: int, first: int, per: int, rows: int, net: Layers, box: Reach, centres: Floats, s: Scratch
 ) -> None:
@@ -113,11 +113,11 @@ def descend(
     for r in range(rows):
         p, ends = row(here, r, n), row(s.ends, r, ENDS)
         lost = ends[SLACK] + wide * ends[MAGNITUDE]
-        least = ends[CONSTANT] + dot(p, centres[first + r // per]) - absolute_dot(p, box.reach)
+        least = ends[CONSTANT] + dot(p, row(centres, first + r // per, n)) - absolute_dot(p, box.reach)
         ends[LEAST] = least - (lost * (1.0 + wide) + FLOOR)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def tighten(
     layer: int, first: int, windows: int, neurons: Ints, net: Layers, box: Reach, centres: Floats, s: Scratch
 ) -> None:
@@ -142,7 +142,7 @@ def tighten(
             high[at] = most if most < high[at] else high[at]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def start_rows(layer: int, neuron: int, w: int, r: int, net: Layers, s: Scratch) -> None:
     """One neuron of ``layer`` and its negative as rows r and r + 1."""
     n = net.sizes[layer - 1]
@@ -155,7 +155,7 @@ def start_rows(layer: int, neuron: int, w: int, r: int, net: Layers, s: Scratch)
         ends[CONSTANT], ends[MAGNITUDE], ends[SLACK] = constant, big, theta(n) * big
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def tighten_open(layer: int, net: Layers, box: Reach, centres: Floats, s: Scratch) -> None:
     """Meet the interval bounds of ``layer`` with linear ones where the sign is open."""
     low, high, m = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s), net.sizes[layer]
@@ -180,22 +180,24 @@ def lines(
     used: Ints,
     out: Floats,
 ) -> None:
-    """Bounds of the outputs by lines, met with intervals, for windows, centres and sizes (windows, n): out
-    (windows, outputs, 2). every_layer: CROWN; else CROWN-IBP (Zhang et al. 2020), which has interval bounds
+    """Bounds of the outputs by lines, met with intervals, of windows: out (windows, outputs, 2);
+    centres, sizes: (windows, n), flat. every_layer: CROWN; else CROWN-IBP (Zhang et al. 2020), which has interval bounds
     inside."""
     net, box = open_network(values, layout)
     last = len(net.sizes) - 1
     outputs = used[len(used) // 2 :][: net.sizes[last]]
-    for a in range(0, len(centres), BLOCK):
-        b = min(a + BLOCK, len(centres))
+    n = net.sizes[0]
+    for a in range(0, len(out), BLOCK):
+        b = min(a + BLOCK, len(out))
         s = open_scratch(space, used, net.sizes, b - a)
-        first_layer(net, box, centres[a:b], sizes[a:b], s)
+        inside = centres[a * n : b * n]
+        first_layer(net, box, inside, sizes[a * n : b * n], s)
         for layer in range(2, last + 1):
             next_layer(layer, net, s)
             if every_layer and layer < last:
-                tighten_open(layer, net, box, centres[a:b], s)
+                tighten_open(layer, net, box, inside, s)
         for j in range(len(outputs)):
             outputs[j] = j
         if last > 1:
-            tighten(last, 0, b - a, outputs, net, box, centres[a:b], s)
+            tighten(last, 0, b - a, outputs, net, box, inside, s)
         take_outputs(net, s, out[a:b])

@@ -25,13 +25,12 @@ class Layers(NamedTuple):
     """Dense layers with ReLU between them; L layers, the first composed with the feature map.
 
     sizes: (L + 1,) n, h1, ..., outputs. forward: weight matrices transposed, (inputs, outputs), one after the
-    other; absolute: |forward|; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|;
-    steepest, largest |W|; biggest, largest |b|.
+    other; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|; steepest, largest |W|;
+    biggest, largest |b|.
     """
 
     sizes: Ints
     forward: Floats
-    absolute: Floats
     backward: Floats
     biases: Floats
     norms: Floats
@@ -89,28 +88,28 @@ def pack(layers: Layers, reach: Reach) -> tuple[Floats, Ints]:
     return values, np.array([*layers.sizes, reach.width, *ends], dtype=np.int64)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def open_network(values: Floats, layout: Ints) -> tuple[Layers, Reach]:
     """Views of what ``pack`` joined."""
-    e = layout[-22:]
+    e = layout[-20:]
     layers = Layers(
-        layout[:-23], values[e[0] : e[1]], values[e[2] : e[3]], values[e[4] : e[5]], values[e[6] : e[7]],
-        values[e[8] : e[9]], values[e[10] : e[11]], values[e[12] : e[13]],
+        layout[:-21], values[e[0] : e[1]], values[e[2] : e[3]], values[e[4] : e[5]], values[e[6] : e[7]],
+        values[e[8] : e[9]], values[e[10] : e[11]],
     )  # fmt: skip
     reach = Reach(
-        values[e[14] : e[15]], values[e[16] : e[17]], values[e[18] : e[19]], values[e[20]], values[e[20] + 1],
-        layout[-23],
+        values[e[12] : e[13]], values[e[14] : e[15]], values[e[16] : e[17]], values[e[18]], values[e[18] + 1],
+        layout[-21],
     )  # fmt: skip
     return layers, reach
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def whole_lines(length: int) -> int:
     """Length rounded up to whole cache lines."""
     return (length + LINE - 1) // LINE * LINE
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def most_rows(sizes: Ints, windows: int) -> int:
     """Rows of coefficients carried at once: lower and upper ends of all outputs of all windows, or of all
     neurons of a layer of one window."""
@@ -122,14 +121,14 @@ def scratch_length(sizes: Ints, windows: int) -> int:
     """Length of the work space for that many windows."""
     rows = most_rows(sizes, windows)
     return int(
-        2 * whole_lines(windows * sizes[1:].sum())
+        2 * whole_lines(windows * neurons_before(sizes, len(sizes)))
         + 2 * whole_lines(windows * len(sizes))
-        + 2 * whole_lines(rows * sizes.max())
+        + 2 * whole_lines(rows * widest(sizes))
         + ENDS * rows
     )
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratch:
     """Views of a work space of at least ``scratch_length``; used: (2 * widest,)."""
     neurons, layers = windows * neurons_before(sizes, len(sizes)), windows * len(sizes)
@@ -146,7 +145,7 @@ def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratc
     )  # fmt: skip
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def widest(sizes: Ints) -> int:
     """Largest number of neurons or inputs."""
     most = sizes[0]
@@ -161,7 +160,7 @@ def row(flat: Floats, r: int, width: int) -> Floats:
     return flat[r * width : (r + 1) * width]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def weights_before(sizes: Ints, layer: int) -> int:
     """Weights of all layers before ``layer`` (from 1)."""
     before = 0
@@ -170,7 +169,7 @@ def weights_before(sizes: Ints, layer: int) -> int:
     return before
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def neurons_before(sizes: Ints, layer: int) -> int:
     """Neurons of all layers before ``layer`` (from 1)."""
     before = 0
