@@ -1,8 +1,8 @@
 """Numba kernels of the interval bound (Gowal et al. 2018); private, unvalidated, no allocation.
 
 Every bound is widened by theta(n) * magnitude, which covers the rounding of the bound's own arithmetic and
-that of *any* evaluation of the network in binary64 (docs/certificates.md). A few windows go one after the
-other and skip neurons that are off; many share one matrix product, which reads the weights once.
+that of *any* evaluation of the network in binary64 (docs/certificates.md). Windows of a batch share a matrix
+product in the first layer; behind it each goes its own way and skips neurons that are off.
 """
 
 from __future__ import annotations
@@ -78,50 +78,28 @@ def open_box(z: Floats, high: Floats, bias: Floats, radius: Floats, error: float
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def next_layer(layer: int, net: Layers, s: Scratch) -> None:
+def next_layer(layer: int, window: int, net: Layers, s: Scratch) -> None:
     """Interval bounds of ``layer`` (from 2) from those of the layer before, its ReLU included."""
-    n, m, windows = net.sizes[layer - 1], net.sizes[layer], s.windows
-    low, high = ends_of(s.low, layer - 1, net, s), ends_of(s.high, layer - 1, net, s)
+    n, m, at = net.sizes[layer - 1], net.sizes[layer], layer * s.windows + window
     wide = theta(n)
-    for w in range(windows):
-        mid, rad = row(s.one, w, n), row(s.two, w, n)
-        pass_relu(row(low, w, n), row(high, w, n), wide, mid, rad)
-        size = net.steepest[layer - 1] * total(mid, rad) + net.biggest[layer - 1]
-        at = layer * windows + w
-        s.magnitude[at] = size * (1.0 + wide)
-        grown = net.norms[layer - 1] * s.error[at - windows] + wide * s.magnitude[at]
-        s.error[at] = grown * (1.0 + wide) + FLOOR
-    z, r = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
+    high = row(ends_of(s.high, layer - 1, net, s), window, n)
+    mid, rad = s.one[:n], s.two[:n]
+    pass_relu(row(ends_of(s.low, layer - 1, net, s), window, n), high, wide, mid, rad)
+    s.magnitude[at] = (net.steepest[layer - 1] * total(mid, rad) + net.biggest[layer - 1]) * (1.0 + wide)
+    grown = net.norms[layer - 1] * s.error[at - s.windows] + wide * s.magnitude[at]
+    s.error[at] = grown * (1.0 + wide) + FLOOR
+    z, r = row(ends_of(s.low, layer, net, s), window, m), row(ends_of(s.high, layer, net, s), window, m)
+    start = weights_before(net.sizes, layer)
     if m < NARROW:
-        along_inputs(layer, net, s, z, r)
+        weights = net.backward[start : start + n * m]
+        for j in range(m):
+            z[j], r[j] = dot(row(weights, j, n), mid), absolute_dot(row(weights, j, n), rad)
     else:
-        along_outputs(layer, net, s, z, r)
+        z[:] = 0.0
+        r[:] = 0.0
+        add_spans(net.forward[start : start + n * m], s.used, live(high, s.used), mid, rad, z, r)
     out = neurons_before(net.sizes, layer)
-    for w in range(windows):
-        close_box(row(z, w, m), row(r, w, m), net.biases[out : out + m], wide)
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def along_inputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> None:
-    """Products of midpoints and radii with the weights of a layer, one output at a time."""
-    n, m, start = net.sizes[layer - 1], net.sizes[layer], weights_before(net.sizes, layer)
-    for j in range(m):
-        weights = net.backward[start + j * n : start + (j + 1) * n]
-        for w in range(s.windows):
-            z[w * m + j] = dot(weights, row(s.one, w, n))
-            r[w * m + j] = absolute_dot(weights, row(s.two, w, n))
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def along_outputs(layer: int, net: Layers, s: Scratch, z: Floats, r: Floats) -> None:
-    """The same for one window at a time, over the inputs that are not off."""
-    n, m, start = net.sizes[layer - 1], net.sizes[layer], weights_before(net.sizes, layer)
-    weights, high = net.forward[start : start + n * m], ends_of(s.high, layer - 1, net, s)
-    z[:] = 0.0
-    r[:] = 0.0
-    for w in range(s.windows):
-        count = live(row(high, w, n), s.used)
-        add_spans(weights, s.used, count, row(s.one, w, n), row(s.two, w, n), row(z, w, m), row(r, w, m))
+    close_box(z, r, net.biases[out : out + m], wide)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -178,6 +156,7 @@ def intervals(
         b = min(a + BLOCK, len(out))
         s = open_scratch(space, used, net.sizes, b - a)
         first_layer(net, box, centres[a * n : b * n], sizes[a * n : b * n], s)
-        for layer in range(2, len(net.sizes)):
-            next_layer(layer, net, s)
+        for w in range(b - a):
+            for layer in range(2, len(net.sizes)):
+                next_layer(layer, w, net, s)
         take_outputs(net, s, out[a:b])

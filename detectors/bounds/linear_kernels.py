@@ -35,7 +35,7 @@ from detectors.bounds.packing import (
     weights_before,
 )
 from detectors.bounds.rounding import FLOOR, SPARE, UNIT, theta
-from detectors.bounds.sum_kernels import absolute_dot, absolute_total, add_pairs, dot, negative_dot
+from detectors.bounds.sum_kernels import absolute_dot, absolute_total, add_fours, add_pairs, dot, negative_dot
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,102 +71,97 @@ def account(low: Floats, bias: Floats, p: Floats, charge: float, big: float, end
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def carry(
-    layer: int, first: int, per: int, rows: int, net: Layers, s: Scratch, p: Floats, q: Floats
-) -> None:
-    """q = p @ W of ``layer``; p: (rows, neurons) flat, zero where neurons are off; q: (rows, inputs) flat."""
+def carry(layer: int, window: int, rows: int, net: Layers, s: Scratch, p: Floats, q: Floats) -> None:
+    """q = p @ W of ``layer``; p: (rows, neurons) flat, zero where neurons are off; q: (rows, inputs) flat. A
+    few rows skip those neurons."""
     m, before, start = net.sizes[layer], net.sizes[layer - 1], weights_before(net.sizes, layer)
     weights = net.backward[start : start + m * before]
-    if per >= FEW:
+    if rows >= FEW:
         product(p[: rows * m], weights, q[: rows * before], rows)
         return
     q[: rows * before] = 0.0
-    high = ends_of(s.high, layer, net, s)
-    for r in range(0, rows, 2):
-        count = live(row(high, first + r // per, m), s.used)
+    count = live(row(ends_of(s.high, layer, net, s), window, m), s.used)
+    fours = rows // 4
+    for f in range(fours):
+        add_fours(weights, s.used, count, row(p, f, 4 * m), row(q, f, 4 * before))
+    for r in range(4 * fours, rows, 2):
         a, b, at, bt = row(p, r, m), row(p, r + 1, m), row(q, r, before), row(q, r + 1, before)
         add_pairs(weights, s.used, count, a, b, at, bt)
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def descend(
-    top: int, first: int, per: int, rows: int, net: Layers, box: Reach, centres: Floats, s: Scratch
-) -> None:
+def descend(top: int, window: int, rows: int, net: Layers, box: Reach, centre: Floats, s: Scratch) -> None:
     """Least values of rows of coefficients of the layer before ``top``, which lie in ``s.one``, into
-    ``s.ends``. Row r belongs to window first + r // per."""
+    ``s.ends``."""
     here, there = s.one, s.two
     for layer in range(top - 1, 0, -1):
         m, before = net.sizes[layer], net.sizes[layer - 1]
-        low, high = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
+        low, high = row(ends_of(s.low, layer, net, s), window, m), row(ends_of(s.high, layer, net, s), window, m)
         start = neurons_before(net.sizes, layer)
-        bias = net.biases[start : start + m]
+        bias, big = net.biases[start : start + m], s.magnitude[layer * s.windows + window]
         charge = theta((box.width if layer == 1 else before) + m)
         for r in range(rows):
-            w, p = first + r // per, row(here, r, m)
-            relax(row(low, w, m), row(high, w, m), p)
-            big = s.magnitude[layer * s.windows + w]
-            account(row(low, w, m), bias, p, charge, big, row(s.ends, r, ENDS))
-        carry(layer, first, per, rows, net, s, here, there)
+            p = row(here, r, m)
+            relax(low, high, p)
+            account(low, bias, p, charge, big, row(s.ends, r, ENDS))
+        carry(layer, window, rows, net, s, here, there)
         here, there = there, here
     n = net.sizes[0]
     wide = theta(n + len(net.biases))
     for r in range(rows):
         p, ends = row(here, r, n), row(s.ends, r, ENDS)
         lost = ends[SLACK] + wide * ends[MAGNITUDE]
-        least = ends[CONSTANT] + dot(p, row(centres, first + r // per, n)) - absolute_dot(p, box.reach)
+        least = ends[CONSTANT] + dot(p, centre) - absolute_dot(p, box.reach)
         ends[LEAST] = least - (lost * (1.0 + wide) + FLOOR)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def tighten(
-    layer: int, first: int, windows: int, neurons: Ints, net: Layers, box: Reach, centres: Floats, s: Scratch
-) -> None:
-    """Meet the interval bounds of some neurons of ``layer`` (from 2) with linear ones in windows from
-    ``first`` on. The layer's error is added, so that evaluations are covered too."""
-    m, per, count = net.sizes[layer], 2 * len(neurons), len(neurons)
-    for w in range(first, first + windows):
-        for k in range(count):
-            start_rows(layer, neurons[k], w, (w - first) * per + 2 * k, net, s)
-    descend(layer, first, per, windows * per, net, box, centres, s)
-    low, high = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s)
-    for w in range(first, first + windows):
-        error = s.error[layer * s.windows + w] * SPARE
-        for k in range(count):
-            r, at = (w - first) * per + 2 * k, w * m + neurons[k]
-            least = s.ends[r * ENDS + LEAST] - error
-            most = error - s.ends[(r + 1) * ENDS + LEAST]
-            least -= abs(least) * 4.0 * UNIT
-            most += abs(most) * 4.0 * UNIT
-            # A comparison with NaN keeps the interval.
-            low[at] = least if least > low[at] else low[at]
-            high[at] = most if most < high[at] else high[at]
+def tighten(layer: int, window: int, net: Layers, box: Reach, centre: Floats, s: Scratch) -> None:
+    """Meet the interval bounds of ``layer`` (from 2) with linear ones where the sign is open, and at the
+    outputs everywhere. The layer's error is added, so that evaluations are covered too."""
+    m, at = net.sizes[layer], layer * s.windows + window
+    low, high = row(ends_of(s.low, layer, net, s), window, m), row(ends_of(s.high, layer, net, s), window, m)
+    neurons = s.used[len(s.used) // 2 :]
+    count = choose(layer == len(net.sizes) - 1, low, high, neurons)
+    if count == 0:
+        return
+    for k in range(count):
+        start_rows(layer, neurons[k], 2 * k, s.magnitude[at], net, s)
+    descend(layer, window, 2 * count, net, box, centre, s)
+    error = s.error[at] * SPARE
+    for k in range(count):
+        j = neurons[k]
+        least = s.ends[2 * k * ENDS + LEAST] - error
+        most = error - s.ends[(2 * k + 1) * ENDS + LEAST]
+        least -= abs(least) * 4.0 * UNIT
+        most += abs(most) * 4.0 * UNIT
+        # A comparison with NaN keeps the interval.
+        low[j] = least if least > low[j] else low[j]
+        high[j] = most if most < high[j] else high[j]
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def start_rows(layer: int, neuron: int, w: int, r: int, net: Layers, s: Scratch) -> None:
-    """One neuron of ``layer`` and its negative as rows r and r + 1."""
+def start_rows(layer: int, neuron: int, r: int, big: float, net: Layers, s: Scratch) -> None:
+    """One neuron of ``layer`` and its negative as rows r and r + 1; big: magnitude of the layer."""
     n = net.sizes[layer - 1]
     start = weights_before(net.sizes, layer) + neuron * n
     weights, bias = net.backward[start : start + n], net.biases[neurons_before(net.sizes, layer) + neuron]
-    p, q, big = row(s.one, r, n), row(s.one, r + 1, n), s.magnitude[layer * s.windows + w]
+    p, q, ends = row(s.one, r, n), row(s.one, r + 1, n), row(s.ends, r // 2, 2 * ENDS)
     for i in range(n):
         p[i], q[i] = weights[i], -weights[i]
-    for ends, constant in ((row(s.ends, r, ENDS), bias), (row(s.ends, r + 1, ENDS), -bias)):
-        ends[CONSTANT], ends[MAGNITUDE], ends[SLACK] = constant, big, theta(n) * big
+    ends[CONSTANT], ends[ENDS + CONSTANT] = bias, -bias
+    ends[MAGNITUDE] = ends[ENDS + MAGNITUDE] = big
+    ends[SLACK] = ends[ENDS + SLACK] = theta(n) * big
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def tighten_open(layer: int, net: Layers, box: Reach, centres: Floats, s: Scratch) -> None:
-    """Meet the interval bounds of ``layer`` with linear ones where the sign is open."""
-    low, high, m = ends_of(s.low, layer, net, s), ends_of(s.high, layer, net, s), net.sizes[layer]
-    neurons = s.used[len(s.used) // 2 :]
-    for w in range(s.windows):
-        count = 0
-        for j in range(m):
-            neurons[count] = j
-            count += low[w * m + j] < 0.0 and high[w * m + j] > 0.0
-        if count:
-            tighten(layer, w, 1, neurons[:count], net, box, centres, s)
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def choose(every: bool, low: Floats, high: Floats, neurons: Ints) -> int:
+    """List the neurons whose sign is open, or all of them, and count."""
+    count = 0
+    for j in range(len(low)):
+        neurons[count] = j
+        count += every or (low[j] < 0.0 and high[j] > 0.0)
+    return count
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -184,20 +179,15 @@ def lines(
     centres, sizes: (windows, n), flat. every_layer: CROWN; else CROWN-IBP (Zhang et al. 2020), which has interval bounds
     inside."""
     net, box = open_network(values, layout)
-    last = len(net.sizes) - 1
-    outputs = used[len(used) // 2 :][: net.sizes[last]]
-    n = net.sizes[0]
+    n, last = net.sizes[0], len(net.sizes) - 1
     for a in range(0, len(out), BLOCK):
         b = min(a + BLOCK, len(out))
         s = open_scratch(space, used, net.sizes, b - a)
-        inside = centres[a * n : b * n]
-        first_layer(net, box, inside, sizes[a * n : b * n], s)
-        for layer in range(2, last + 1):
-            next_layer(layer, net, s)
-            if every_layer and layer < last:
-                tighten_open(layer, net, box, inside, s)
-        for j in range(len(outputs)):
-            outputs[j] = j
-        if last > 1:
-            tighten(last, 0, b - a, outputs, net, box, inside, s)
+        first_layer(net, box, centres[a * n : b * n], sizes[a * n : b * n], s)
+        for w in range(b - a):
+            centre = row(centres, a + w, n)
+            for layer in range(2, last + 1):
+                next_layer(layer, w, net, s)
+                if every_layer or layer == last:
+                    tighten(layer, w, net, box, centre, s)
         take_outputs(net, s, out[a:b])

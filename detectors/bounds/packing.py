@@ -54,8 +54,8 @@ class Reach(NamedTuple):
 class Scratch(NamedTuple):
     """Work space for some windows at once, matrices as flat arrays, row after row. low, high: pre-activation
     bounds, layer after layer, each (windows, neurons); magnitude, error: (L + 1, windows) bound on every
-    partial sum, and on how far any evaluation is from the exact value; one, two: room for a (rows, neurons)
-    matrix each; ends: (rows, ENDS); used: (2 * widest,)."""
+    partial sum, and on how far any evaluation is from the exact value; one, two: room for (rows,
+    neurons) each, with two rows for each neuron of a layer; ends: (rows, ENDS); used: (2 * widest,)."""
 
     windows: int
     low: Floats
@@ -109,17 +109,10 @@ def whole_lines(length: int) -> int:
     return (length + LINE - 1) // LINE * LINE
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def most_rows(sizes: Ints, windows: int) -> int:
-    """Rows of coefficients carried at once: lower and upper ends of all outputs of all windows, or of all
-    neurons of a layer of one window."""
-    return max(2 * sizes[-1] * windows, 2 * widest(sizes))
-
-
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def scratch_length(sizes: Ints, windows: int) -> int:
     """Length of the work space for that many windows."""
-    rows = most_rows(sizes, windows)
+    rows = 2 * widest(sizes)
     return int(
         2 * whole_lines(windows * neurons_before(sizes, len(sizes)))
         + 2 * whole_lines(windows * len(sizes))
@@ -136,7 +129,7 @@ def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratc
     c = b + whole_lines(neurons)
     d = c + whole_lines(layers)
     e = d + whole_lines(layers)
-    room = whole_lines(most_rows(sizes, windows) * widest(sizes))
+    room = whole_lines(2 * widest(sizes) * widest(sizes))
     f = e + room
     g = f + room
     return Scratch(

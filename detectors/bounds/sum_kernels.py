@@ -127,3 +127,28 @@ def add_spans(rows: Floats, used: Ints, count: int, mid: Floats, rad: Floats, z:
             z[j] += a0 * r0[j]
             r[j] += b0 * abs(r0[j])
         k += 1
+
+
+@njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+def add_fours(rows: Floats, used: Ints, count: int, factors: Floats, totals: Floats) -> None:
+    """totals (4, m) += factors (4, n) @ rows (n, m), all flat, over the rows in used[:count]."""
+    n, m = len(factors) // 4, len(totals) // 4
+    a, b, c, d = row(factors, 0, n), row(factors, 1, n), row(factors, 2, n), row(factors, 3, n)
+    at, bt, ct, dt = row(totals, 0, m), row(totals, 1, m), row(totals, 2, m), row(totals, 3, m)
+    k = 0
+    while k + 4 <= count:
+        i0, i1, i2, i3 = used[k], used[k + 1], used[k + 2], used[k + 3]
+        a0, a1, a2, a3 = a[i0], a[i1], a[i2], a[i3]
+        b0, b1, b2, b3 = b[i0], b[i1], b[i2], b[i3]
+        c0, c1, c2, c3 = c[i0], c[i1], c[i2], c[i3]
+        d0, d1, d2, d3 = d[i0], d[i1], d[i2], d[i3]
+        r0, r1, r2, r3 = row(rows, i0, m), row(rows, i1, m), row(rows, i2, m), row(rows, i3, m)
+        for j in range(m):
+            w0, w1, w2, w3 = r0[j], r1[j], r2[j], r3[j]
+            at[j] += (a0 * w0 + a1 * w1) + (a2 * w2 + a3 * w3)
+            bt[j] += (b0 * w0 + b1 * w1) + (b2 * w2 + b3 * w3)
+            ct[j] += (c0 * w0 + c1 * w1) + (c2 * w2 + c3 * w3)
+            dt[j] += (d0 * w0 + d1 * w1) + (d2 * w2 + d3 * w3)
+        k += 4
+    add_pairs(rows, used[k:], count - k, a, b, at, bt)
+    add_pairs(rows, used[k:], count - k, c, d, ct, dt)

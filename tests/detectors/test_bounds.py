@@ -287,10 +287,10 @@ def test_rounding_of_deeper_layers_is_covered_alone(seed: int, outputs: int) -> 
         sizes, np.r_[first, weights.T.ravel()], np.r_[first, weights.ravel()], np.r_[first, bias], big, big,
         largest,
     )  # fmt: skip
-    space, used = np.zeros(scratch_length(sizes)), np.zeros(n, dtype=np.int64)
-    scratch = open_scratch(space, used, sizes)
+    space, used = np.zeros(scratch_length(sizes, 1)), np.zeros(2 * n, dtype=np.int64)
+    scratch = open_scratch(space, used, sizes, 1)
     scratch.low[:n] = scratch.high[:n] = point
-    kernels.next_layer(2, net, scratch)
+    kernels.next_layer(2, 0, net, scratch)
     low, high = scratch.low, scratch.high
     terms = [Fraction(float(w)) * Fraction(float(x)) for w, x in zip(weights[0], point, strict=True)]
     exact = sum(terms, Fraction(float(bias[0])))
