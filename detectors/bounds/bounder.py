@@ -87,7 +87,7 @@ class Bounder:
         self._one = self._scratch(1)
         self._many = [self._one]
         self._out = np.empty((1, int(self._sizes[-1]), 2))
-        self._first = self._out[0]
+        self._first: Floats = self._out[0]
 
     def _scratch(self, windows: int) -> tuple[Floats, NDArray[np.int64]]:
         """(space, used) of the kernels."""

@@ -24,10 +24,10 @@ from detectors.bounds.kernels import (
     take_outputs,
 )
 from detectors.bounds.packing import (
+    ENDS,
     Layers,
     Reach,
     Scratch,
-    ENDS,
     neurons_before,
     open_network,
     open_scratch,
@@ -96,7 +96,8 @@ def descend(top: int, window: int, rows: int, net: Layers, box: Reach, centre: F
     here, there = s.one, s.two
     for layer in range(top - 1, 0, -1):
         m, before = net.sizes[layer], net.sizes[layer - 1]
-        low, high = row(ends_of(s.low, layer, net, s), window, m), row(ends_of(s.high, layer, net, s), window, m)
+        low = row(ends_of(s.low, layer, net, s), window, m)
+        high = row(ends_of(s.high, layer, net, s), window, m)
         start = neurons_before(net.sizes, layer)
         bias, big = net.biases[start : start + m], s.magnitude[layer * s.windows + window]
         charge = theta((box.width if layer == 1 else before) + m)
@@ -175,8 +176,8 @@ def lines(
     used: Ints,
     out: Floats,
 ) -> None:
-    """Bounds of the outputs by lines, met with intervals, of windows: out (windows, outputs, 2);
-    centres, sizes: (windows, n), flat. every_layer: CROWN; else CROWN-IBP (Zhang et al. 2020), which has interval bounds
+    """Bounds of the outputs by lines, met with intervals: out (windows, outputs, 2); centres, sizes:
+    (windows, n), flat. every_layer: CROWN; else CROWN-IBP (Zhang et al. 2020), which has interval bounds
     inside."""
     net, box = open_network(values, layout)
     n, last = net.sizes[0], len(net.sizes) - 1

@@ -25,8 +25,8 @@ class Layers(NamedTuple):
     """Dense layers with ReLU between them; L layers, the first composed with the feature map.
 
     sizes: (L + 1,) n, h1, ..., outputs. forward: weight matrices transposed, (inputs, outputs), one after the
-    other; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|; steepest, largest |W|;
-    biggest, largest |b|.
+    other; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|; steepest, largest
+    |W|; biggest, largest |b|.
     """
 
     sizes: Ints
@@ -141,9 +141,9 @@ def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratc
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def widest(sizes: Ints) -> int:
     """Largest number of neurons or inputs."""
-    most = sizes[0]
+    most = 0
     for size in sizes:
-        most = max(most, size)
+        most = max(most, int(size))
     return most
 
 

@@ -83,7 +83,7 @@ def add_rows(rows: Floats, factor: Floats, total: Floats) -> None:
 
 @njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
 def add_pairs(rows: Floats, used: Ints, count: int, a: Floats, b: Floats, at: Floats, bt: Floats) -> None:
-    """at += sum a[i] rows[i], bt += sum b[i] rows[i], over i in used[:count]; rows (n, m) flat; at, bt (m,)."""
+    """at += sum a[i] rows[i], bt += sum b[i] rows[i], over i in used[:count]; rows (n, m) flat."""
     m = len(at)
     k = 0
     while k + 4 <= count:
@@ -107,7 +107,7 @@ def add_pairs(rows: Floats, used: Ints, count: int, a: Floats, b: Floats, at: Fl
 
 @njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
 def add_spans(rows: Floats, used: Ints, count: int, mid: Floats, rad: Floats, z: Floats, r: Floats) -> None:
-    """z += sum mid[i] rows[i], r += sum rad[i] |rows[i]|, over i in used[:count]; rows (n, m) flat; z, r (m,)."""
+    """z += sum mid[i] rows[i], r += sum rad[i] |rows[i]|, over i in used[:count]; rows (n, m) flat."""
     m = len(z)
     k = 0
     while k + 4 <= count:

@@ -148,14 +148,16 @@ def test_staged_and_float32_free_evaluation_agree_with_composed() -> None:
             assert low <= value <= high
 
 
-def test_batch_matches_single_windows() -> None:
+@pytest.mark.parametrize("windows", [0, 1, kernels.FEW, kernels.BLOCK, 5 * kernels.BLOCK + 3])
+def test_batch_matches_single_windows(windows: int) -> None:
     network, matrix, offset = make(7, 40, 12, (10, 6))
     bounder = Bounder(network, matrix, offset, np.full(40, 0.01), 6)
-    centres = np.random.default_rng(8).standard_normal((37, 40))
-    together = bounder.intervals(centres)
-    assert np.array_equal(together, bounder.intervals(centres, parallel=True))
-    alone = np.array([bounder.interval(c) for c in centres])
-    assert np.allclose(together, alone, rtol=0, atol=1e-9)
+    centres = np.random.default_rng(8).standard_normal((windows, 40))
+    for method in METHODS:
+        together = bounder.batch(centres, method)
+        assert np.array_equal(together, bounder.batch(centres, method, parallel=True))
+        alone = np.array([bounder.outputs(c, method).copy() for c in centres]).reshape(together.shape)
+        assert np.allclose(together, alone, rtol=0, atol=1e-9)
 
 
 PLAIN = """
