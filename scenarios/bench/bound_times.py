@@ -26,22 +26,22 @@ Times = dict[str, dict[str, dict[str, float]]]
 
 
 def median_s(call: Callable[[], object]) -> float:
-    """Seconds per call, the median over groups of calls, warm."""
+    """Seconds of CPU time per call, the median over groups of calls, warm; other load does not count."""
     call()
-    started = time.perf_counter()
+    started = time.process_time()
     call()
-    group = max(1, round(GROUP_S / (time.perf_counter() - started)))
+    group = max(1, round(GROUP_S / (time.process_time() - started)))
     times: list[float] = []
     while sum(times) * group < SPEND_S or len(times) < 3:
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(group):
             call()
-        times.append((time.perf_counter() - started) / group)
+        times.append((time.process_time() - started) / group)
     return float(np.median(times))
 
 
 def measure(file: Path) -> Times:
-    """{program: {method: {windows: seconds per call}}}."""
+    """{program: {method: {windows: seconds of CPU time per call}}}."""
     import torch
 
     from scenarios.bench import torch_bounds
