@@ -221,6 +221,7 @@ def test_each_method_is_within_the_one_before(depth: int) -> None:
         assert values.max() <= crown[0, 1]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_overflow_and_nan_bound_nothing() -> None:
     network, matrix, offset = make(15, 6, 5, (8, 8))
     bounder = Bounder(network, matrix, offset, np.full(6, 0.1), 1)
