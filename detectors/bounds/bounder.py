@@ -7,6 +7,8 @@ so the interval bound is exact on that layer.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 
 from detectors.bounds import kernels, linear_kernels
 from detectors.bounds.dense import Dense
-from detectors.bounds.packing import Layers, Reach, pack, scratch_length
+from detectors.bounds.kernels import BLOCK
+from detectors.bounds.packing import Layers, Reach, on_line, pack, scratch_length
 from detectors.bounds.rounding import UNIT
 from streams.errors import BadInput
 
@@ -81,58 +84,61 @@ class Bounder:
         self._values, self._layout = pack(layers, box)
         self._first_t = np.ascontiguousarray(self.first.T)
         self._sizes = layers.sizes
-        self._space, self._used = self._scratch(1)
-        self._out = np.empty((int(self._sizes[-1]), 2))
+        self._one = self._scratch(1)
+        self._many = [self._one]
+        self._out = np.empty((1, int(self._sizes[-1]), 2))
+        self._first: Floats = self._out[0]
 
-    def _scratch(self, parts: int) -> tuple[Floats, NDArray[np.int64]]:
-        space = np.empty((parts, scratch_length(self._sizes)))
-        used = np.empty((parts, int(self._sizes.max())), dtype=np.int64)
-        return (space[0], used[0]) if parts == 1 else (space, used)
+    def _scratch(self, windows: int) -> tuple[Floats, NDArray[np.int64]]:
+        """(space, used) of the kernels."""
+        return on_line(scratch_length(self._sizes, windows)), np.empty(2 * int(self._sizes.max()), np.int64)
 
     def outputs(self, centre: Floats, method: BoundMethod, size: Floats | None = None) -> Floats:
         """Bounds of every output over |u - centre| <= reach: (outputs, 2), overwritten by the next call.
 
         centre: (n,); size: (n,) mean magnitude of the raw samples behind each input, default |centre|.
         """
-        size = centre if size is None else size
-        if method == "interval":
-            kernels.interval_one(self._values, self._layout, centre, size, self._space, self._used, self._out)
-        else:
-            linear_kernels.lines_one(
-                self._values,
-                self._layout,
-                method == "crown",
-                centre,
-                size,
-                self._space,
-                self._used,
-                self._out,
-            )
-        return self._out
+        self._run(method, centre, centre if size is None else size, self._one, self._out)
+        return self._first
 
     def batch(
         self, centres: Floats, method: BoundMethod, sizes: Floats | None = None, parallel: bool = False
     ) -> Floats:
         """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only; same
         bits."""
-        centres = np.ascontiguousarray(centres)
-        size = centres if sizes is None else np.ascontiguousarray(sizes)
-        products = centres @ self._first_t + self.first_b
-        out = np.empty((centres.shape[0], len(self._out), 2))
-        if parallel:
-            from numba import get_num_threads
+        windows, n = centres.shape
+        flat = np.ascontiguousarray(centres).ravel()
+        size = flat if sizes is None else np.ascontiguousarray(sizes).ravel()
+        out = np.empty((windows, *self._out.shape[1:]))
+        blocks = -(-windows // BLOCK)
+        parts = min(os.cpu_count() or 1, blocks) if parallel else 1
+        if len(self._many) < parts or self._many[0] is self._one:
+            self._many = [self._scratch(BLOCK) for _ in range(parts)]
+        if parts <= 1:
+            self._run(method, flat, size, self._many[0], out)
+            return out
 
-            # Two parts at least: one has no axis of parts.
-            space, used = self._scratch(max(get_num_threads(), 2))
-        else:
-            space, used = self._space, self._used
-        if method == "interval":
-            run = kernels.interval_batch_parallel if parallel else kernels.interval_batch
-            run(self._values, self._layout, products, size, space, used, out)
-        else:
-            lines = linear_kernels.lines_batch_parallel if parallel else linear_kernels.lines_batch
-            lines(self._values, self._layout, method == "crown", products, centres, size, space, used, out)
+        def run(part: int) -> None:
+            a, b = (BLOCK * (blocks * end // parts) for end in (part, part + 1))
+            self._run(method, flat[a * n : b * n], size[a * n : b * n], self._many[part], out[a:b])
+
+        with ThreadPoolExecutor(parts) as pool:
+            list(pool.map(run, range(parts)))
         return out
+
+    def _run(
+        self,
+        method: BoundMethod,
+        centres: Floats,
+        sizes: Floats,
+        scratch: tuple[Floats, NDArray[np.int64]],
+        out: Floats,
+    ) -> None:
+        if method == "interval":
+            kernels.intervals(self._values, self._layout, centres, sizes, *scratch, out)
+        else:
+            crown = method == "crown"
+            linear_kernels.lines(self._values, self._layout, crown, centres, sizes, *scratch, out)
 
     def interval(self, centre: Floats, size: Floats | None = None) -> Range:
         """Interval bound of the only logit; see ``outputs``."""

@@ -1,16 +1,26 @@
 """Numba kernels of the interval bound (Gowal et al. 2018); private, unvalidated, no allocation.
 
 Every bound is widened by theta(n) * magnitude, which covers the rounding of the bound's own arithmetic and
-that of *any* evaluation of the network in binary64 (docs/certificates.md).
+that of *any* evaluation of the network in binary64 (docs/certificates.md). Windows of a batch share a matrix
+product in the first layer; behind it each goes its own way and skips neurons that are off.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from detectors.bounds.packing import Layers, Reach, Scratch, open_network, open_scratch
+from detectors.bounds.packing import (
+    Layers,
+    Reach,
+    Scratch,
+    neurons_before,
+    open_network,
+    open_scratch,
+    row,
+    weights_before,
+)
 from detectors.bounds.rounding import FLOOR, SPARE, theta
 from detectors.bounds.sum_kernels import absolute_dot, add_rows, add_spans, dot, total
 
@@ -19,79 +29,105 @@ Ints = NDArray[np.int64]
 
 NARROW = 8
 """A layer with fewer outputs is summed along its inputs."""
+FEW = 8
+"""Fewer rows than this are multiplied one by one, more by BLAS."""
+BLOCK = 64
+"""Windows bounded at once: their values and the weights fit into the second level of cache."""
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def first_values(net: Layers, centre: Floats, z: Floats) -> None:
-    """Composed first layer at the centre of the box, into z (h1,)."""
-    n, h1 = net.sizes[0], net.sizes[1]
-    for j in range(h1):
-        z[j] = net.biases[j]
-    add_rows(net.forward[: n * h1].reshape((n, h1)), centre, z)
+def product(a: Floats, weights: Floats, out: Floats, rows: int) -> None:
+    """out = a @ weights by BLAS, all three flat; ``rows`` rows in a."""
+    m = len(out) // rows
+    n = len(weights) // m
+    np.dot(a.reshape((rows, n)), weights.reshape((n, m)), out.reshape((rows, m)))
+
+
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def ends_of(flat: Floats, layer: int, net: Layers, s: Scratch) -> Floats:
+    """Lower or upper ends of one layer, (windows, neurons) flat."""
+    start = s.windows * neurons_before(net.sizes, layer)
+    return flat[start : start + s.windows * net.sizes[layer]]
+
+
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def first_layer(net: Layers, box: Reach, centres: Floats, sizes: Floats, s: Scratch) -> None:
+    """Bounds of the composed first layer over boxes about the centres; centres, sizes: (windows, n),
+    flat."""
+    n, m = net.sizes[0], net.sizes[1]
+    z, high, weights = ends_of(s.low, 1, net, s), ends_of(s.high, 1, net, s), net.forward[: n * m]
+    if s.windows < FEW:
+        z[:] = 0.0
+        for w in range(s.windows):
+            add_rows(weights, row(centres, w, n), row(z, w, m))
+    else:
+        product(centres, weights, z, s.windows)
+    for w in range(s.windows):
+        big = absolute_dot(row(sizes, w, n), box.input_size) * (1.0 + theta(n)) + box.constant
+        error = box.wide * big
+        s.magnitude[s.windows + w], s.error[s.windows + w] = big, error
+        open_box(row(z, w, m), row(high, w, m), net.biases[:m], box.radius, error)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def first_magnitude(box: Reach, size: Floats) -> float:
-    """Bound on every partial sum of the first layer over the box; |size| >= sum |raw weight * raw
-    value|."""
-    return float(absolute_dot(size, box.input_size) * (1.0 + theta(len(size))) + box.constant)
+def open_box(z: Floats, high: Floats, bias: Floats, radius: Floats, error: float) -> None:
+    """From products z to lower ends, in place, and upper ends."""
+    for j in range(len(z)):
+        middle, r = z[j] + bias[j], (radius[j] + error) * SPARE + FLOOR
+        z[j], high[j] = middle - r, middle + r
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def first_layer(z: Floats, big: float, box: Reach, s: Scratch) -> None:
-    """Bounds of the first layer from its values z (h1,) at the centre and its magnitude ``big``."""
-    error = box.wide * big
-    s.magnitude[1], s.error[1] = big, error
-    for j in range(len(box.radius)):
-        r = (box.radius[j] + error) * SPARE + FLOOR
-        s.low[j], s.high[j] = z[j] - r, z[j] + r
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def next_layer(layer: int, net: Layers, s: Scratch) -> None:
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def next_layer(layer: int, window: int, net: Layers, s: Scratch) -> None:
     """Interval bounds of ``layer`` (from 2) from those of the layer before, its ReLU included."""
-    n, m = net.sizes[layer - 1], net.sizes[layer]
-    at_w, out = 0, 0
-    for k in range(1, layer):
-        at_w += net.sizes[k - 1] * net.sizes[k]
-        out += net.sizes[k]
-    low, high, mid, rad = s.low[out - n : out], s.high[out - n : out], s.work[0], s.work[1]
+    n, m, at = net.sizes[layer - 1], net.sizes[layer], layer * s.windows + window
     wide = theta(n)
-    size = s.work[2]
-    for i in range(n):
+    high = row(ends_of(s.high, layer - 1, net, s), window, n)
+    mid, rad = s.one[:n], s.two[:n]
+    pass_relu(row(ends_of(s.low, layer - 1, net, s), window, n), high, wide, mid, rad)
+    s.magnitude[at] = (net.steepest[layer - 1] * total(mid, rad) + net.biggest[layer - 1]) * (1.0 + wide)
+    grown = net.norms[layer - 1] * s.error[at - s.windows] + wide * s.magnitude[at]
+    s.error[at] = grown * (1.0 + wide) + FLOOR
+    z, r = row(ends_of(s.low, layer, net, s), window, m), row(ends_of(s.high, layer, net, s), window, m)
+    start = weights_before(net.sizes, layer)
+    if m < NARROW:
+        weights = net.backward[start : start + n * m]
+        for j in range(m):
+            z[j], r[j] = dot(row(weights, j, n), mid), absolute_dot(row(weights, j, n), rad)
+    else:
+        z[:] = 0.0
+        r[:] = 0.0
+        add_spans(net.forward[start : start + n * m], s.used, live(high, s.used), mid, rad, z, r)
+    out = neurons_before(net.sizes, layer)
+    close_box(z, r, net.biases[out : out + m], wide)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def pass_relu(low: Floats, high: Floats, wide: float, mid: Floats, rad: Floats) -> None:
+    """Midpoint and radius behind the ReLU; the radius with its share of the next layer's rounding."""
+    for i in range(len(low)):
         # NaN must go on: it is neither on nor off.
         hi = 0.0 if high[i] <= 0.0 else high[i]
         lo = 0.0 if low[i] <= 0.0 else low[i]
-        mid[i] = 0.5 * (lo + hi)
-        reach = max(hi - mid[i], mid[i] - lo)
-        size[i] = (mid[i] + reach) * SPARE
-        rad[i] = reach + wide * size[i]
-    z, r = s.low[out : out + m], s.high[out : out + m]
-    for j in range(m):
-        z[j] = net.biases[out + j]
-        r[j] = wide * abs(z[j])
-    if m < NARROW:
-        for j in range(m):
-            row = net.backward[at_w + j * n : at_w + (j + 1) * n]
-            z[j] += dot(row, mid[:n])
-            r[j] += absolute_dot(row, rad[:n])
-    else:
-        count = live(high, s.used)
-        add_spans(net.forward[at_w : at_w + n * m].reshape((n, m)), s.used, count, mid, rad, z, r)
-    for j in range(m):
-        middle = z[j]
-        reach = r[j] * (1.0 + wide) * SPARE + FLOOR
+        middle = 0.5 * (lo + hi)
+        above, below = hi - middle, middle - lo
+        reach = above if above > below else below
+        mid[i] = middle
+        rad[i] = reach + wide * ((middle + reach) * SPARE)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def close_box(z: Floats, r: Floats, bias: Floats, wide: float) -> None:
+    """From products to lower and upper ends, in place."""
+    for j in range(len(z)):
+        middle = z[j] + bias[j]
+        reach = (r[j] + wide * abs(bias[j])) * (1.0 + wide) * SPARE + FLOOR
         z[j], r[j] = middle - reach, middle + reach
-    steepest = net.steepest[layer - 1]
-    s.magnitude[layer] = (steepest * total(size[:n]) + net.biggest[layer - 1]) * (1.0 + wide)
-    s.error[layer] = (net.norms[layer - 1] * s.error[layer - 1] + wide * s.magnitude[layer]) * (
-        1.0 + wide
-    ) + FLOOR
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def live(high: Floats, used: Ints) -> int:
-    """List the neurons that are not off, and count them; no branch that a processor would have to foresee."""
+    """List the neurons that are not off, and count; no branch that a processor would have to foresee."""
     count = 0
     for i in range(len(high)):
         used[count] = i
@@ -100,56 +136,27 @@ def live(high: Floats, used: Ints) -> int:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def all_layers(z: Floats, big: float, net: Layers, box: Reach, s: Scratch) -> None:
-    """Interval bounds of every layer from the first one's values."""
-    first_layer(z, big, box, s)
-    for layer in range(2, len(net.sizes)):
-        next_layer(layer, net, s)
+def take_outputs(net: Layers, s: Scratch, out: Floats) -> None:
+    """Bounds of the last layer into out (windows, outputs, 2)."""
+    m = net.sizes[-1]
+    first = len(s.low) - s.windows * m
+    for w in range(s.windows):
+        for j in range(m):
+            out[w, j, 0], out[w, j, 1] = s.low[first + w * m + j], s.high[first + w * m + j]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def interval_one(
-    values: Floats, layout: Ints, centre: Floats, size: Floats, space: Floats, used: Ints, out: Floats
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def intervals(
+    values: Floats, layout: Ints, centres: Floats, sizes: Floats, space: Floats, used: Ints, out: Floats
 ) -> None:
-    """Interval bounds of one window, centre and size (n,): out (outputs, 2)."""
+    """Interval bounds of windows: out (windows, outputs, 2); centres, sizes: (windows, n), flat."""
     net, box = open_network(values, layout)
-    s = open_scratch(space, used, net.sizes)
-    z = s.work[4, : net.sizes[1]]
-    first_values(net, centre, z)
-    all_layers(z, first_magnitude(box, size), net, box, s)
-    take_outputs(s, out)
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def take_outputs(s: Scratch, out: Floats) -> None:
-    """Bounds of the last layer into out (outputs, 2)."""
-    first = len(s.low) - len(out)
-    for j in range(len(out)):
-        out[j, 0], out[j, 1] = s.low[first + j], s.high[first + j]
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def interval_batch(
-    values: Floats, layout: Ints, products: Floats, sizes: Floats, space: Floats, used: Ints, out: Floats
-) -> None:
-    """Interval bounds of many windows: out (windows, outputs, 2).
-
-    products (windows, h1): the composed first layer at each centre, summed in any order; sizes (windows, n).
-    """
-    net, box = open_network(values, layout)
-    s = open_scratch(space, used, net.sizes)
-    for w in range(products.shape[0]):
-        all_layers(products[w], first_magnitude(box, sizes[w]), net, box, s)
-        take_outputs(s, out[w])
-
-
-@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def interval_batch_parallel(
-    values: Floats, layout: Ints, products: Floats, sizes: Floats, space: Floats, used: Ints, out: Floats
-) -> None:
-    """``interval_batch`` with the windows split over parts, each with a row of ``space`` and ``used``; each
-    window's result is the same bit for bit."""
-    parts, total = space.shape[0], products.shape[0]
-    for p in prange(parts):
-        a, b = p * total // parts, (p + 1) * total // parts
-        interval_batch(values, layout, products[a:b], sizes[a:b], space[p], used[p], out[a:b])
+    n = net.sizes[0]
+    for a in range(0, len(out), BLOCK):
+        b = min(a + BLOCK, len(out))
+        s = open_scratch(space, used, net.sizes, b - a)
+        first_layer(net, box, centres[a * n : b * n], sizes[a * n : b * n], s)
+        for w in range(b - a):
+            for layer in range(2, len(net.sizes)):
+                next_layer(layer, w, net, s)
+        take_outputs(net, s, out[a:b])

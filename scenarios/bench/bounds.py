@@ -1,4 +1,4 @@
-"""Certificates per second of the default model, beside the same bound in plain NumPy."""
+"""Certificates per second: of the default model beside plain NumPy, and of an MLP beside other programs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from detectors.bench import bench_model
 from detectors.bounds.dense import Dense
 from detectors.model import load_model, model_folder
 from scenarios.bench.figure import BenchFigure, beside
+from scenarios.bench.mlp_bounds import bench_mlp
+from scenarios.bench.numpy_bounds import interval_bounds
 from scenarios.models import DEFAULT
 from scenarios.scenario import load_scenario
 from simulator.plant import Plant
@@ -24,7 +26,11 @@ PEER = "NumPy, unsound in rounding"
 
 
 def bench_bounds() -> list[BenchFigure]:
-    """Figures of the grid member. Raises BadInput where no default model is installed."""
+    """Figures of the grid member and of the MLP. Raises BadInput where no default model is installed."""
+    return [*_bench_default(), *bench_mlp()]
+
+
+def _bench_default() -> list[BenchFigure]:
     folder = model_folder(DEFAULT)
     plant = Plant(load_scenario("flagship").plant_settings(attacked=False))
     try:
@@ -40,20 +46,6 @@ def bench_bounds() -> list[BenchFigure]:
         else BenchFigure(f["name"], f["value"], f["unit"])
         for f in figures
     ]
-
-
-def interval_bounds(network: Dense, centre: Floats, radius: Floats) -> tuple[Floats, Floats]:
-    """Interval bound propagation as it stands in papers: (windows, inputs) to (low, high) of the logit.
-
-    Gowal et al. 2018. Rounding errors are not accounted for, nor is the feature pipeline.
-    """
-    last = len(network.weights) - 1
-    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        centre, radius = centre @ weight.T + bias, radius @ np.abs(weight).T
-        if layer < last:
-            low, high = np.maximum(centre - radius, 0.0), np.maximum(centre + radius, 0.0)
-            centre, radius = (low + high) / 2.0, (high - low) / 2.0
-    return (centre - radius)[:, 0], (centre + radius)[:, 0]
 
 
 def _numpy_one_us(network: Dense) -> float:

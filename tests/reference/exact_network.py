@@ -25,12 +25,17 @@ def _affine(weights: np.ndarray, bias: np.ndarray, point: Row) -> Row:
 
 def logit(network: Dense, matrix: np.ndarray, offset: np.ndarray, point: Row) -> Fraction:
     """The certified function at one rational point, without rounding."""
+    return outputs(network, matrix, offset, point)[0]
+
+
+def outputs(network: Dense, matrix: np.ndarray, offset: np.ndarray, point: Row) -> Row:
+    """Every output at one rational point, without rounding."""
     a = _affine(matrix, offset, point)
     for i, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
         a = _affine(w, b, a)
         if i < len(network.weights) - 1:
             a = [max(x, Fraction(0)) for x in a]
-    return a[0]
+    return a
 
 
 def interval(

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 
-from detectors.bounds.dense import Dense
+from detectors.bounds import Bounder, Dense
 from scenarios.bench import catalogue
-from scenarios.bench.bounds import interval_bounds
 from scenarios.bench.figure import BenchFigure, beside
+from scenarios.bench.mlp_bounds import METHODS, PEERS, WINDOWS, figures, random_network
+from scenarios.bench.numpy_bounds import interval_bounds
 from scenarios.bench.streams import STATIONS, VALUES, _values_per_second
 from scenarios.cli import _status
 from streams.embedded import EmbeddedBus
@@ -19,7 +20,7 @@ def test_the_peer_bound_by_hand():
         (np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([[1.0, 1.0]])), (np.zeros(2), np.array([-1.0]))
     )
     low, high = interval_bounds(network, np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
-    assert (low[0], high[0]) == (-1.0, 3.0)
+    assert (low[0, 0], high[0, 0]) == (-1.0, 3.0)
 
 
 def test_values_are_counted_once_warm():
@@ -55,3 +56,44 @@ def test_a_folder_that_cannot_be_made_is_refused(monkeypatch, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert _status(["bench", "twin", "--out", str(tmp_path / "file")]) == 2
     assert "--out" in capsys.readouterr().err
+
+
+def test_peers_bound_the_same():
+    """What is compared is the same bound: NumPy's and PyTorch's agree with ours."""
+    import torch
+
+    from scenarios.bench import torch_bounds
+
+    data = random_network()
+    weights, biases = ([data[f"{kind}{i}"] for i in range(3)] for kind in "wb")
+    network, x, eps = Dense(tuple(weights), tuple(biases)), data["x"][:20], float(data["eps"])
+    bounder = Bounder(network, np.eye(160), np.zeros(160), np.full(160, eps), 1)
+    ours = {method: bounder.batch(x, method) for method in METHODS}
+    peers = {"interval": [interval_bounds(network, x, np.full_like(x, eps))]}
+    tensors = (
+        [torch.from_numpy(a) for a in weights],
+        [torch.from_numpy(a) for a in biases],
+        torch.from_numpy(x),
+    )
+    peers["interval"].append(torch_bounds.interval(*tensors, eps))
+    peers["crown_ibp"] = [torch_bounds.crown_ibp(*tensors, eps)]
+    for method, found in peers.items():
+        for low, high in found:
+            assert np.allclose(ours[method][:, :, 0], low, rtol=0, atol=1e-6)
+            assert np.allclose(ours[method][:, :, 1], high, rtol=0, atol=1e-6)
+
+
+def _times(*seconds: float) -> dict[str, dict[str, float]]:
+    return {m: {"1": s, str(WINDOWS): s * WINDOWS} for m, s in zip(METHODS, seconds, strict=False)}
+
+
+def test_the_quickest_round_counts_and_a_missing_peer_says_so():
+    ours, slower = _times(1e-6, 1e-5, 1e-4), _times(2e-6, 2e-5, 2e-4)
+    told = figures([{"ours": ours, "numpy": _times(4e-6)}, {"ours": slower, "numpy": _times(3e-6)}])
+    first = next(f for f in told if f.peer == PEERS["numpy"])
+    assert (round(first.value), round(first.peer_value), round(first.ratio, 9)) == (1_000_000, 333_333, 3.0)
+    missing = [f for f in told if f.peer == f"{PEERS['lirpa']}: not run"]
+    assert len(missing) == 2 * len(METHODS)
+    assert all(f.ratio is None for f in missing)
+    with_it = figures([{"ours": ours, "lirpa": _times(1e-4, 1e-3, 1e-2)}])
+    assert [round(f.ratio) for f in with_it] == [100] * 6
