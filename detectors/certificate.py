@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,15 +101,35 @@ def certify_windows(
 
     eps: default the model's own. Raises BadInput for data that cannot be read or a plant that does not fit.
     """
+    by_domain = {"grid": _grid_certificates, "water": _water_certificates}
+    return certify_domains(by_domain, model, data, eps, domains, stride)
+
+
+Certifier = Callable[[Model, Run, Perturbation, int], list[Certificate]]
+"""(model, run, eps, stride) -> certificates of one domain."""
+
+
+def certify_domains(
+    by_domain: Mapping[str, Certifier],
+    model: Model,
+    data: Path,
+    eps: Perturbation | None,
+    domains: Sequence[str],
+    stride: int,
+) -> list[Certificate]:
+    """Certificates of those of ``domains`` that the model has a member for, in the order of ``by_domain``.
+
+    Arguments and errors as for ``certify_windows``.
+    """
     run = load_run(data)
     require_fit(model, run.plant)
     chosen = eps or Perturbation(model.spec.eps)
-    out: list[Certificate] = []
-    if "grid" in domains and "grid" in model.spec.members:
-        out += _grid_certificates(model, run, chosen, stride)
-    if "water" in domains and "water" in model.spec.members:
-        out += _water_certificates(model, run, chosen, stride)
-    return out
+    return [
+        certificate
+        for domain, certify in by_domain.items()
+        if domain in domains and domain in model.spec.members
+        for certificate in certify(model, run, chosen, stride)
+    ]
 
 
 def _grid_certificates(model: Model, run: Run, eps: Perturbation, stride: int) -> list[Certificate]:

@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from detectors.certificate import Certificate
-from detectors.dataset import Run, load_run, sample_rows, switch_states
+from detectors.certificate import Certificate, certify_domains
+from detectors.dataset import Run, sample_rows, switch_states
 from detectors.dc import Floats
 from detectors.grid_features import topology_key
 from detectors.judge import GridJudge
 from detectors.judgement import Judgement, unknown
 from detectors.members import grid_judge, water_judge
-from detectors.model import Model, require_fit
+from detectors.model import Model
 from detectors.perturbation import Perturbation
 from detectors.statements.stations import ASSUMPTIONS, STATEMENTS, StationBounds, groups_of
 from detectors.statuses import read_states
@@ -75,15 +75,7 @@ def certify_stations(
     stride: int = 1,
 ) -> list[Certificate]:
     """As ``certify_windows``, with any one station free over its published ranges. Raises BadInput."""
-    run = load_run(data)
-    require_fit(model, run.plant)
-    chosen = eps or Perturbation(model.spec.eps)
-    out: list[Certificate] = []
-    if "grid" in domains and "grid" in model.spec.members:
-        out += _grid(model, run, chosen, stride)
-    if "water" in domains and "water" in model.spec.members:
-        out += _water(model, run, chosen, stride)
-    return out
+    return certify_domains({"grid": _grid, "water": _water}, model, data, eps, domains, stride)
 
 
 def _grid(model: Model, run: Run, eps: Perturbation, stride: int) -> list[Certificate]:
