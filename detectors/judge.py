@@ -20,7 +20,8 @@ from detectors.bounds import Bounder, Dense
 from detectors.bounds.scan_kernels import mean_scans
 from detectors.bridge import bridge
 from detectors.features import AffineRows, Calibration, keep_rows
-from detectors.grid_features import GridCalibration, GridFeatures, topology_key
+from detectors.grid_calibration import GridCalibration, topology_key
+from detectors.grid_features import GridFeatures
 from detectors.judgement import OVERFLOWN, Judgement, Plausible, decide, finite, jointly, unknown
 from detectors.perturbation import Perturbation
 from detectors.statuses import StatusReach, hold_states, read_states

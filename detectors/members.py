@@ -9,7 +9,8 @@ import numpy as np
 
 from detectors.bounds.dense import Dense, Floats
 from detectors.features import Calibration
-from detectors.grid_features import GridCalibration, GridFeatures
+from detectors.grid_calibration import GridCalibration, KnownOutages
+from detectors.grid_features import GridFeatures
 from detectors.judge import GridJudge, WaterJudge
 from detectors.model import Model, require_fit
 from detectors.monitors.residual import NodalMonitor, TankMonitor
@@ -24,6 +25,15 @@ def grid_arrays(features: GridFeatures, calibration: GridCalibration) -> dict[st
     """What weights.npz keeps of the grid member beside its network."""
     shift = features.shift
     more = {} if shift is None else {"grid.shift.flow": shift.flow, "grid.shift.bus": shift.bus}
+    known = calibration.known
+    if known is not None:
+        more |= {
+            "grid.known.closed": known.closed.astype(float),
+            "grid.known.shift": known.shift,
+            "grid.known.sigma": known.sigma,
+        }
+    if calibration.level is not None:
+        more["grid.level"] = calibration.level
     return more | {
         "grid.local.flow": features.local.flow,
         "grid.local.bus": features.local.bus,
@@ -70,7 +80,9 @@ def grid_parts(model: Model, plant: PlantModel) -> tuple[GridFeatures, GridCalib
         usual, other = (_calibration(arrays, f"grid.{name}", rows, wide, 3) for name in ("usual", "other"))
         if usual.coefficients.shape[1] != wide:
             usual, other = features.on_all_flows(usual), features.on_all_flows(other)
-        calibration = GridCalibration(arrays["grid.usual.closed"] > 0.5, usual, other)
+        calibration = GridCalibration(
+            arrays["grid.usual.closed"] > 0.5, usual, other, _known_outages(arrays), arrays.get("grid.level")
+        )
     except KeyError as error:
         raise BadInput(
             str(model.folder / "weights.npz"), f"no array {error}", "every array of a model"
@@ -84,6 +96,15 @@ def _shift_rows(arrays: Mapping[str, Floats]) -> Combination | None:
         return None
     flow, bus = arrays["grid.shift.flow"], arrays["grid.shift.bus"]
     return Combination(flow, bus, np.ones(len(flow), dtype=bool))
+
+
+def _known_outages(arrays: Mapping[str, Floats]) -> KnownOutages | None:
+    """None where the model was made before there were any, or without."""
+    if "grid.known.closed" not in arrays:
+        return None
+    return KnownOutages(
+        arrays["grid.known.closed"] > 0.5, arrays["grid.known.shift"], arrays["grid.known.sigma"]
+    )
 
 
 def grid_judge(model: Model, plant: PlantModel, eps: Perturbation, network: Dense | None = None) -> GridJudge:

@@ -101,16 +101,24 @@ def check_arrays(file: Path, spec: ModelSpec, arrays: Mapping[str, Floats]) -> N
         return found.shape
 
     if "grid" in spec.members:
-        rows, branches = spec.members["grid"].layers[0], len(spec.branches)
+        inputs, branches = spec.members["grid"].layers[0], len(spec.branches)
         flows = need("grid.local.defined", None)[0]
         shifts = need("grid.shift.flow", None, branches)[0] if "grid.shift.flow" in arrays else flows
-        if flows + shifts != rows:
-            raise BadInput(f"{file}: grid.local.defined", flows, f"half of the network's {rows} inputs")
+        rows, levels = flows + shifts, int("grid.level" in arrays)
+        if rows + levels != inputs:
+            allowed = f"one for each of the network's {inputs} inputs"
+            raise BadInput(f"{file}: grid.local.defined", f"{rows} rows and {levels} level", allowed)
+        if levels:
+            need("grid.level", 1 + flows)
         need("grid.local.flow", flows, branches)
         buses = need("grid.local.bus", flows, None)[1]
         if "grid.shift.flow" in arrays:
             need("grid.shift.bus", shifts, buses)
         need("grid.usual.closed", branches)
+        if "grid.known.closed" in arrays:
+            known = need("grid.known.closed", None, branches)[0]
+            need("grid.known.shift", known, rows)
+            need("grid.known.sigma", rows, positive=True)
         for name in ("grid.usual", "grid.other"):
             need(f"{name}.coefficients", rows, *_columns(arrays, f"{name}.coefficients", flows))
             need(f"{name}.sigma", rows, positive=True)

@@ -35,9 +35,10 @@ class Mlp(nn.Module):
             self.weights.append(nn.Parameter(spread * torch.randn(m, n, generator=draw, dtype=torch.float64)))
             self.biases.append(nn.Parameter(torch.zeros(m, dtype=torch.float64)))
 
-    def start_at_thresholds(self, thresholds: Floats) -> None:
-        """Begin as a detector that alarms where a row leaves +-threshold: two neurons a row, the lowest
-        thresholds (m,) first, as many as fit; all other weights shrink to a tenth.
+    def start_at_thresholds(self, thresholds: Floats, growth: Floats) -> None:
+        """Begin as a detector that alarms where a row leaves +-(threshold + growth @ rows): two neurons a
+        row, the lowest thresholds (m,) first, as many as fit; all other weights shrink to a tenth. growth:
+        (m,), 0 for rows with a finite threshold.
 
         Such a network certifies what its rows certify, and training goes on from there.
         """
@@ -48,7 +49,7 @@ class Mlp(nn.Module):
                 w.mul_(OTHERS)
             for i, row in enumerate(watched):
                 for neuron, sign in ((2 * i, 1.0), (2 * i + 1, -1.0)):
-                    self.weights[0][neuron] = 0.0
+                    self.weights[0][neuron] = -torch.from_numpy(growth)
                     self.weights[0][neuron, row] = sign
                     self.biases[0][neuron] = -float(thresholds[row])
             count = 2 * len(watched)

@@ -12,7 +12,8 @@ from detectors.config import MemberConfig, TrainConfig
 from detectors.dataset import Run, grid_windows, sample_rows, window_labels
 from detectors.dc import Bools, Floats, GridIndex, Ints
 from detectors.features import Calibration
-from detectors.grid_features import GridCalibration, GridFeatures
+from detectors.grid_calibration import GridCalibration
+from detectors.grid_features import GridFeatures
 from detectors.perturbation import Perturbation
 from detectors.rows import Combination
 from detectors.shift_rows import CANDIDATES, choose, generic_shifts, rows_of, unseen_mw
@@ -87,7 +88,7 @@ def chosen_features(plant: PlantModel, data: GridData, clean: Bools, config: Tra
     rows = rows_of(index, unseen, config.eps)
     features = GridFeatures(plant, shift=rows)
     found = features.calibrate(
-        data.mean[use], np.zeros(int(use.sum())), [data.topologies[common]], data.run[use]
+        data.mean[use], np.zeros(int(use.sum()), dtype=np.int64), [data.topologies[common]], data.run[use]
     )
     first = features.flows_count
     length = np.abs(rows.matrix(index)) @ np.where(index.protected, 0.0, index.width)
@@ -205,13 +206,15 @@ def water_groups(
     return [Group(rows, None, values[seen], data.label[seen] == 1, np.tile(reach, ix.samples), width, hide)]
 
 
-def shares(config: TrainConfig, runs: int, windows_run: Ints) -> tuple[Bools, Bools]:
-    """(training, held out) windows: whole runs are held out where there are several, else the last
-    windows."""
+def shares(config: TrainConfig, windows_run: Ints) -> tuple[Bools, Bools]:
+    """(training, held out) windows: whole runs, evenly spread, are held out where there are several, else the
+    last windows."""
     held = np.zeros(windows_run.size, dtype=bool)
-    if runs >= 2:
-        count = min(runs - 1, round(config.held_out * runs))
-        held = windows_run >= runs - count
+    numbers = np.unique(windows_run)
+    if numbers.size >= 2:
+        count = min(numbers.size - 1, round(config.held_out * numbers.size))
+        place = np.arange(1, numbers.size + 1) * count // numbers.size
+        held = np.isin(windows_run, numbers[np.diff(place, prepend=0) > 0])
     elif windows_run.size:
         held[windows_run.size - int(config.held_out * windows_run.size) :] = True
     return ~held, held

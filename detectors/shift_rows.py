@@ -14,7 +14,7 @@ import numpy as np
 from detectors.dc import Bools, Floats, GridIndex, shift_factors
 from detectors.rows import Combination, stays_balanced
 
-CANDIDATES = 120
+CANDIDATES = 400
 TAUS = (0.1, 0.2)
 """Shares of load for which rows are chosen."""
 SIGMAS = 4.5

@@ -192,7 +192,7 @@ def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:
 def _train_grid(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Progress) -> _Member:
     plant = runs[0].plant
     data = grid_data(runs, GridIndex.build(plant), config, config.grid.stride)
-    learn, held = shares(config, len(runs), data.run)
+    learn, held = shares(config, data.run)
     features = chosen_features(plant, data, learn & (data.label == 0), config)
 
     def part(use: Bools) -> GridData:
@@ -208,7 +208,7 @@ def _train_grid(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: Pr
     taught, kept = part(learn), part(held)
     clean = taught.label == 0
     calibration = features.calibrate(
-        taught.mean[clean], taught.topology[clean].astype(float), data.topologies, taught.run[clean]
+        taught.mean[clean], taught.topology[clean], data.topologies, taught.run[clean]
     )
     groups = grid_groups(taught, features, calibration, config.grid)
     certified, twin, costs = _both(groups, config, "grid", out_dir, say)
@@ -239,7 +239,7 @@ def _train_water(config: TrainConfig, runs: Sequence[Run], out_dir: Path, say: P
     plant = runs[0].plant
     features = WaterFeatures(plant)
     data = water_data(runs, features, config.water.stride)
-    learn, held = shares(config, len(runs), data.run)
+    learn, held = shares(config, data.run)
     clean = learn & (data.label == 0)
     calibration = features.calibrate(data.windows[clean])
     taught = WaterData(data.windows[learn], data.label[learn], data.run[learn])

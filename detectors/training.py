@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -120,7 +121,7 @@ def _train(
     method = config.method if certified else "natural"
     network = Mlp(groups[0].rows.matrix.shape[0], config.hidden, seed)
     if config.start == "thresholds" and method != "natural":
-        network.start_at_thresholds(_thresholds(groups, config))
+        network.start_at_thresholds(*start(groups, config))
     adam = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     mark = data_hash(groups, config, seed) + ("certified" if certified else "twin")
     begin, before = _resume(checkpoint, mark, network, adam)
@@ -151,11 +152,27 @@ def _train(
     return Trained(network.dense(), meter.so_far(config.steps))
 
 
-def _thresholds(groups: list[Group], config: MemberConfig) -> Floats:
-    """Clean scatter and what the box may add, of every row of the largest group, (m,)."""
+class Start(NamedTuple):
+    """thresholds: (m,) of each row, infinite for one not to be watched; growth: (m,) by how much all of them
+    grow per unit of a row that nobody can move."""
+
+    thresholds: Floats
+    growth: Floats
+
+
+def start(groups: list[Group], config: MemberConfig) -> Start:
+    """Clean scatter and what the box may add, of every row of the largest group. Rows that nobody can move
+    show no lie; scatter may follow them (least squares of mean |row| on them, in clean windows)."""
     most = max(groups, key=lambda group: len(group.positive))
-    found: Floats = CLEAN_SIGMA + config.eps_train * np.abs(most.rows.matrix) @ most.reach
-    return np.where(most.rows.defined, found, np.inf)
+    length = np.abs(most.rows.matrix) @ most.reach
+    still, watched = most.rows.defined & (length == 0.0), most.rows.defined & (length > 0.0)
+    clean = most.features[~most.positive]
+    table = np.column_stack([np.ones(len(clean)), clean[:, still]])
+    scatter = np.abs(clean[:, watched]).mean(axis=1)
+    fitted = np.linalg.lstsq(table, scatter, rcond=None)[0]
+    growth = np.zeros(len(length))
+    growth[still] = CLEAN_SIGMA * fitted[1:] / max(float(scatter.mean()), 1e-12)
+    return Start(np.where(watched, CLEAN_SIGMA + config.eps_train * length, np.inf), growth)
 
 
 def _group_loss(

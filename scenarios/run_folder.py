@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from scenarios.arms import ARMS
@@ -92,6 +94,13 @@ def read_document(path: Path) -> dict[str, Any]:
 def write_document(path: Path, content: Any) -> None:
     """JSON, indented, in one step."""
     write_text(path, msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+
+
+def write_labels(folder: Path, table: pa.Table) -> None:
+    """``labels.parquet``, whole or not at all: it marks a run for training as finished."""
+    part = folder / "labels.part"
+    pq.write_table(table, part)
+    part.replace(folder / "labels.parquet")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,8 +1,9 @@
 """Training data from the product's own twin: other seeds, other weather, generic tampering, labelled.
 
-Each run has its own seed (1,000,000 and up), start (``training_starts``) and load level, and in some an
-outage from the start.
-The tampering is ``scenarios.attackers.generic``; the attackers of the shipped scenarios never appear.
+Each run has its own seed (1,000,000 and up), start (``training_strata``) and load level, and in some an
+outage from the start. The tampering is ``scenarios.attackers.generic``; the attackers of the shipped
+scenarios never appear. Long runs are of the closed loop, with messages; short ones (``training_shorts``) show
+the grid under many loads and outages.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from scenarios import run_folder
 from scenarios.roles import ArmPlan
 from scenarios.scenario import Scenario, load_scenario
 from scenarios.scenario_sections import Attack
-from scenarios.training_starts import training_start
+from scenarios.short_runs import Order, in_all_cores, outage
+from scenarios.training_shorts import ShortRun, write_short_run
+from scenarios.training_strata import training_start
 from scenarios.workers import run_arms, usable_cores
-from simulator.control.dc_model import build_dc_model
 from simulator.plant import Plant
 from streams.errors import BadInput
 from streams.plant_model import PlantModel
@@ -38,6 +40,7 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scenario: whose networks and couplings are used, its attacks are not; runs: how many; duration_s: of each;
     first_seed: from 1,000,000 up; load_scale: range drawn from; outage_share: share of runs with one branch
     open from the start; tampered_share: share of runs with tampering; eps: reach of it, share of range.
+    short_runs: how many short ones beside, of short_duration_s each, loads drawn from short_load_scale.
     """
 
     scenario: str = "flagship"
@@ -48,16 +51,23 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outage_share: float = 0.4
     tampered_share: float = 0.8
     eps: float = 0.5
+    short_runs: int = 0
+    short_duration_s: float = 1200.0
+    short_load_scale: tuple[float, float] = (0.65, 1.15)
 
 
 def check_data(config: DataConfig, where: str) -> DataConfig:
     """The same ``config``. Raises BadInput for a value out of range or a scenario that cannot be read."""
-    low, high = config.load_scale
     ranges = (
         ("first_seed", f"{FIRST_SEED} and up", config.first_seed >= FIRST_SEED),
         ("runs", "1 to 10000", 1 <= config.runs <= 10_000),
         ("duration_s", "600 to 86400", 600.0 <= config.duration_s <= 86_400.0),
-        ("load_scale", "0 < low <= high <= 2", 0.0 < low <= high <= 2.0),
+        ("short_runs", "0 to 10000", 0 <= config.short_runs <= 10_000),
+        ("short_duration_s", "600 to 86400", 600.0 <= config.short_duration_s <= 86_400.0),
+        *(
+            (name, "0 < low <= high <= 2", 0.0 < getattr(config, name)[0] <= getattr(config, name)[1] <= 2.0)
+            for name in ("load_scale", "short_load_scale")
+        ),
         *((name, "0 to 1", 0.0 <= getattr(config, name) <= 1.0) for name in SHARES),
     )
     for field, allowed, good in ranges:
@@ -78,9 +88,11 @@ def generate(config: DataConfig, folder: Path, on_progress: Callable[[int, int],
     """
     base = load_scenario(config.scenario)
     plans = [_plan(config, base, number, folder) for number in range(config.runs)]
-    unfinished = [plan for plan in plans if not (plan.folder / "labels.parquet").is_file()]
-    done = len(plans) - len(unfinished)
-    on_progress(done, len(plans))
+    shorts = [_short(config, config.runs + number, folder) for number in range(config.short_runs)]
+    whole = [plan.folder for plan in plans] + [run.folder for run in shorts]
+    unfinished = [plan for plan in plans if not _finished(plan.folder)]
+    done = sum(map(_finished, whole))
+    on_progress(done, len(whole))
     for start in range(0, len(unfinished), usable_cores()):
         batch = unfinished[start : start + usable_cores()]
         run_arms(batch, f"training-{start}", usable_cores(), lambda arm, k: None, lambda result: None)
@@ -90,8 +102,23 @@ def generate(config: DataConfig, folder: Path, on_progress: Callable[[int, int],
             )
             label(plan.folder)
             done += 1
-            on_progress(done, len(plans))
-    return [plan.folder for plan in plans]
+            on_progress(done, len(whole))
+    for _ in in_all_cores(write_short_run, [run for run in shorts if not _finished(run.folder)]):
+        done += 1
+        on_progress(done, len(whole))
+    return whole
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "labels.parquet").is_file()
+
+
+def _short(config: DataConfig, number: int, folder: Path) -> ShortRun:
+    order = Order(
+        config.scenario, config.first_seed, number, config.short_duration_s, config.short_load_scale,
+        config.outage_share,
+    )  # fmt: skip
+    return ShortRun(order, folder / f"run-{number:04d}", config.eps)
 
 
 def _plan(config: DataConfig, base: Scenario, number: int, folder: Path) -> ArmPlan:
@@ -107,8 +134,9 @@ def _plan(config: DataConfig, base: Scenario, number: int, folder: Path) -> ArmP
     grid = msgspec.structs.replace(base.grid, load_scale=float(luck.uniform(*config.load_scale)))
     plain = msgspec.structs.replace(base, scenario=general, grid=grid, attack=())
     model = _published(plain)
-    if luck.random() < config.outage_share:
-        grid = msgspec.structs.replace(grid, out_of_service=(_outage(model, luck),))
+    out = outage(model, config.first_seed, number, config.outage_share)
+    if out:
+        grid = msgspec.structs.replace(grid, out_of_service=(out,))
     attacks = _attacks(model, config, luck) if luck.random() < config.tampered_share else ()
     scenario = msgspec.structs.replace(plain, grid=grid, attack=attacks)
     return ArmPlan(scenario, ARM, None, folder / f"run-{number:04d}")
@@ -118,12 +146,6 @@ def _published(scenario: Scenario) -> PlantModel:
     plant = Plant(scenario.plant_settings(attacked=False))
     plant.close()
     return plant.model
-
-
-def _outage(model: PlantModel, luck: np.random.Generator) -> str:
-    """A branch whose loss splits nothing."""
-    bridge = build_dc_model(model, np.ones(len(model.branches), dtype=np.bool_)).bridge
-    return model.branches[int(luck.choice(np.flatnonzero(~bridge)))].name
 
 
 def _attacks(model: PlantModel, config: DataConfig, luck: np.random.Generator) -> tuple[Attack, ...]:
@@ -173,10 +195,7 @@ def label(folder: Path) -> None:
         "tampered_water": water,
         "harmful": harmful,
     }
-    part = folder / "labels.part"
-    pq.write_table(pa.table(columns), part)
-    # Labels that are there mark a run as finished: they appear whole or not at all.
-    part.replace(folder / "labels.parquet")
+    run_folder.write_labels(folder, pa.table(columns))
 
 
 def _differs(measured: pa.Table, received: pa.Table, names: list[str]) -> np.ndarray:

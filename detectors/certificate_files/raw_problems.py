@@ -18,7 +18,7 @@ from detectors.bridge import bridge
 from detectors.certificate import Certificate
 from detectors.dc import Bools, Floats, Ints
 from detectors.features import AffineRows, keep_rows
-from detectors.grid_features import topology_key
+from detectors.grid_calibration import topology_key
 from detectors.members import Members
 from detectors.perturbation import Perturbation
 from detectors.statements.stations import Group, groups_of

@@ -25,7 +25,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from detectors.dc import Bools, Floats, Ints
-from detectors.grid_features import GridCalibration, GridFeatures
+from detectors.grid_calibration import GridCalibration
+from detectors.grid_features import GridFeatures
 from detectors.statements.grid_state import GridState
 from detectors.statements.linear_programme import Optimum, Programme
 from streams.errors import BadInput
@@ -187,8 +188,9 @@ class GridImpact:
 def row_tolerances(
     features: GridFeatures, calibration: GridCalibration, closed: Bools, sigmas: float
 ) -> Floats:
-    """(protected,) MW: by how much a shift may move each protected flow's prediction while both of its rows
-    move by at most ``sigmas`` of their scatter.
+    """(protected,) MW: by how much a shift may move each protected flow's prediction while its plain
+    and local rows move by at most ``sigmas`` of their scatter. Shift rows, which would allow less, are left
+    out.
 
     Every row of flow p moves by F_p x: the flow itself stays as sent, what predicts it follows the lie, and
     total load and own flow, which rows are corrected by, stay as they are. A row that alarms beyond A sigma
@@ -196,6 +198,6 @@ def row_tolerances(
     """
     if not (np.isfinite(sigmas) and sigmas >= 0.0):
         raise BadInput("sigma", sigmas, "finite, 0 or more")
-    usual = np.array_equal(closed, calibration.usual_closed)
-    sigma = (calibration.usual if usual else calibration.other).sigma
-    return np.asarray(np.nextafter(sigmas * sigma.reshape(2, -1).min(axis=0), np.inf)) * (sigmas > 0.0)
+    makes = 2 if features.shift is None else 1
+    sigma = calibration.under(closed).sigma[: makes * features.flows_count].reshape(makes, -1).min(axis=0)
+    return np.asarray(np.nextafter(sigmas * sigma, np.inf)) * (sigmas > 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 from detectors.certificate import Certificate, certify_domains
 from detectors.dataset import Run, sample_rows, switch_states
 from detectors.dc import Floats
-from detectors.grid_features import topology_key
+from detectors.grid_calibration import topology_key
 from detectors.judge import GridJudge
 from detectors.judgement import Judgement, unknown
 from detectors.members import grid_judge, water_judge

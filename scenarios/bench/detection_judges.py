@@ -32,16 +32,16 @@ Judge = Callable[[GridData, float], Judged]
 
 
 class Rows:
-    """Calibrated rows of one plant, by topology."""
+    """Calibrated rows of one plant, by topology, chosen for one eps."""
 
-    def __init__(self, world: World, config: MemberConfig) -> None:
+    def __init__(self, world: World, config: MemberConfig, eps: float) -> None:
         self.world = world
-        whole = msgspec.structs.replace(world.config, grid=config)
+        whole = msgspec.structs.replace(world.config, grid=config, eps=eps)
         taught = world.taught
         clean = np.ones(len(taught.label), dtype=np.bool_)
         self.features = chosen_features(world.plant, taught, clean, whole)
         self.calibration = self.features.calibrate(
-            taught.mean, taught.topology.astype(float), taught.topologies, taught.run
+            taught.mean, taught.topology, taught.topologies, taught.run
         )
 
     def under(self, closed: Bools) -> AffineRows:

@@ -19,6 +19,7 @@ from detectors.bounds import Bounder, Dense
 from detectors.config import MemberConfig
 from detectors.features import keep_rows
 from detectors.members import lower_output
+from detectors.model import MODELS
 from detectors.prepare import grid_groups
 from detectors.train import spare_shift
 from detectors.training import train_network
@@ -26,11 +27,9 @@ from scenarios.bench.detection_judges import Judge, Rows, linear_judge, network_
 from scenarios.bench.detection_world import Size, World, build_world
 from scenarios.bench.figure import BenchFigure, say
 from scenarios.bench.tampering import KINDS
+from scenarios.models import DEFAULT
+from scenarios.training import load_training
 
-NEAR = MemberConfig(
-    shift_rows=24, start="thresholds", learning_rate=1e-3, warm_up=0.0, ramp=0.02, kappa_end=0.1
-)
-SHIPPED = MemberConfig()
 CERTIFIED = ("interval", "crown_ibp", "small_boxes")
 """The dual is left out: one training takes ten minutes."""
 COMPARED = ("adversarial", "smoothed", "natural")
@@ -38,14 +37,13 @@ COMPARED = ("adversarial", "smoothed", "natural")
 
 class Plan(NamedTuple):
     """Size of the experiment. plants: operators, each with seeds of its own; methods: all of them on the
-    first plant, the first alone on the others; shipped: the settings of ``MemberConfig`` as well."""
+    first plant, the first alone on the others."""
 
     plants: int = 3
     size: Size = Size()
     steps: int = 600
     eps: tuple[float, ...] = (0.01, 0.02)
     methods: tuple[str, ...] = (*CERTIFIED, *COMPARED)
-    shipped: bool = True
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -135,35 +133,32 @@ def run_plant(number: int, plan: Plan) -> tuple[list[Row], list[BenchFigure]]:
     """Every detector on one plant."""
     say(f"plant {number + 1} of {plan.plants}: {plan.size.taught + plan.size.measured} runs of the twin")
     world = build_world(number, plan.size)
-    steps = {"steps": plan.steps}
-    near, shipped = (msgspec.structs.replace(c, **steps) for c in (NEAR, SHIPPED))
-    rows = {"shift": Rows(world, near), "plain": Rows(world, shipped)}
+    config = load_training(MODELS / f"{DEFAULT}.toml").detector.grid
+    config = msgspec.structs.replace(config, steps=plan.steps)
+    plain = Rows(world, MemberConfig(), plan.eps[0])
     flows = world.grid.protected_branches.size
     table: list[Row] = []
     figures: list[BenchFigure] = []
     for eps in plan.eps:
+        shift = Rows(world, config, eps)
         for name, made, use in (
-            ("linear, plain rows", rows["plain"], slice(0, flows)),
-            ("linear, local rows", rows["plain"], slice(flows, None)),
-            ("linear, shift rows", rows["shift"], slice(flows, None)),
+            ("linear, plain rows", plain, slice(0, flows)),
+            ("linear, local rows", plain, slice(flows, 2 * flows)),
+            ("linear, shift rows", shift, slice(flows, shift.features.rows_count)),
         ):
             started = time.process_time()
             judge = linear_judge(made, use, 0.999)
             table.append(measure(world, name, judge, eps, time.process_time() - started, plan))
-        methods = plan.methods if number == 0 else plan.methods[:1]
-        wanted = [(m, rows["shift"], msgspec.structs.replace(near, method=m)) for m in methods]
-        if plan.shipped and number == 0:
-            wanted.append(("interval, as shipped", rows["plain"], shipped))
-        for name, made, config in wanted:
+        for name in plan.methods if number == 0 else plan.methods[:1]:
             say(f"plant {number + 1}, eps {eps:g}: {name}")
-            config = msgspec.structs.replace(config, eps_train=1.1 * eps)
-            network, cpu_s = trained(world, made, config, eps)
+            own = msgspec.structs.replace(config, method=name, eps_train=1.1 * eps)
+            network, cpu_s = trained(world, shift, own, eps)
             table.append(
-                measure(world, name, network_judge(made, network, world.config.window), eps, cpu_s, plan)
+                measure(world, name, network_judge(shift, network, world.config.window), eps, cpu_s, plan)
             )
             if name == "interval":
                 tau = max(t for t in plan.size.taus if t <= 0.3)
-                share = one_station_free(world, made, network, eps, tau)
+                share = one_station_free(world, shift, network, eps, tau)
                 label = f"plant {number + 1}, one station free, rest at {eps:g}, tau {tau:g}, certified"
                 figures.append(BenchFigure(label, 100.0 * share, "%"))
     return table, figures

@@ -14,10 +14,10 @@ import msgspec
 
 from scenarios.bench import scaling
 from scenarios.bench.bare_solvers import GridStep, Stopwatch, bare_epanet_s, bare_power_flow_s
-from scenarios.bench.direct_loop import DirectLoop
 from scenarios.bench.figure import BenchFigure, beside, say
 from scenarios.bench.grid_steps import grid2op_steps_per_s, grid_steps_per_s
 from scenarios.bench.resident import resident_mb
+from scenarios.direct_loop import DirectLoop
 from scenarios.scenario import Scenario, load_scenario
 from simulator.control.estimator import Estimator
 from simulator.control.role import ControlRole

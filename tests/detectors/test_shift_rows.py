@@ -13,12 +13,14 @@ from scipy.optimize import linprog
 from detectors.bounds import Bounder
 from detectors.config import MemberConfig, TrainConfig
 from detectors.dc import GridIndex, shift_factors
+from detectors.features import AffineRows
 from detectors.members import grid_judge, grid_parts
 from detectors.model import load_model
 from detectors.network import Mlp
 from detectors.perturbation import Perturbation
 from detectors.shift_rows import choose, generic_shifts, row_of, rows_of, under, unseen_mw
 from detectors.train import train
+from detectors.training import Group, start
 from streams.errors import BadInput
 
 from . import synthetic
@@ -114,7 +116,7 @@ def test_start_certifies_what_one_row_certifies() -> None:
     length = np.abs(matrix) @ reach
     thresholds = np.r_[4.0 + length[:3], np.inf]
     network = Mlp(4, (8, 5), 1)
-    network.start_at_thresholds(thresholds)
+    network.start_at_thresholds(thresholds, np.zeros(4))
     with torch.no_grad():
         # Without the other neurons the rule is exact.
         for w in list(network.weights)[1:]:
@@ -128,6 +130,28 @@ def test_start_certifies_what_one_row_certifies() -> None:
     assert 20 < (low > 0).sum() < 280
     quiet = (value <= 4.0 - 1e-9).all(axis=1)
     assert (high[quiet] < 0).all()
+
+
+def test_start_lets_thresholds_grow_with_a_row_that_nobody_can_move() -> None:
+    draw = np.random.default_rng(0)
+    level = draw.standard_normal(4000)
+    features = np.column_stack([draw.standard_normal((4000, 2)) * (1.0 + 0.3 * level[:, None]), level])
+    matrix, reach = np.eye(3), np.array([0.1, 0.1, 0.0])
+    rows = AffineRows(matrix, np.zeros(3), np.ones(3, dtype=bool))
+    group = Group(rows, None, features, np.zeros(4000, dtype=bool), reach, np.ones(3), lambda draw: reach < 0)
+    thresholds, growth = start([group], MemberConfig(eps_train=2.0))
+    assert thresholds.tolist() == [4.2, 4.2, np.inf]
+    assert growth[:2].tolist() == [0.0, 0.0]
+    assert growth[2] == pytest.approx(4.0 * 0.3, rel=0.1)
+    network = Mlp(3, (4, 2), 1)
+    network.start_at_thresholds(thresholds, growth)
+    with torch.no_grad():
+        for w in list(network.weights)[1:]:
+            w[1:] = 0.0
+    for at in (-1.0, 0.0, 1.0):
+        edge = 4.2 + growth[2] * at + 0.5
+        x = torch.tensor([[edge - 1e-6, 0.0, at], [edge + 1e-6, 0.0, at], [0.0, -edge - 1e-6, at]])
+        assert (network(x.double()) > 0.0).tolist() == [False, True, True]
 
 
 def test_model_with_shift_rows_comes_back_from_its_folder(
@@ -144,9 +168,9 @@ def test_model_with_shift_rows_comes_back_from_its_folder(
     model, plant = load_model(folder), synthetic.plant()
     features, calibration = grid_parts(model, plant)
     flows = features.index.protected_branches.size
-    assert features.rows_count == flows + 5 == model.spec.members["grid"].layers[0]
+    assert features.rows_count == flows + 5 == model.spec.members["grid"].layers[0] - 1
     assert calibration.usual.coefficients.shape == (flows + 5, 2 + flows)
-    assert grid_judge(model, plant, Perturbation(0.01)).network.inputs == flows + 5
+    assert grid_judge(model, plant, Perturbation(0.01)).network.inputs == flows + 6
     costs = msgspec.json.decode((folder / "training.json").read_bytes())
     assert costs["grid"]["certified"]["method"] == "interval"
     assert costs["grid"]["twin"]["steps"] == 40

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.bench.clean_windows import Order, another_operator, record
+from detectors.config import MemberConfig
 from scenarios.bench.detection_judges import Rows, linear_judge
-from scenarios.bench.detection_targets import NEAR, Plan, Row, measure, run_plant
-from scenarios.bench.detection_world import FIRST_SEED, Size, World, build_world
+from scenarios.bench.detection_targets import Plan, Row, measure, run_plant
+from scenarios.bench.detection_world import FIRST_SEED, Size, World, another_operator, build_world
 from scenarios.bench.tampering import KINDS, Tampering
+from scenarios.short_runs import Order, record
 
 SIZE = Size(taught=14, measured=3, duration_s=240.0, stride=4, copies=1, taus=(0.2, 0.5))
 
@@ -23,12 +24,12 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
 def world() -> World:
     with pytest.MonkeyPatch.context() as patch:
         # Processes would take longer to start than the runs do.
-        patch.setattr("scenarios.bench.clean_windows.usable_cores", lambda: 1)
+        patch.setattr("scenarios.short_runs.usable_cores", lambda: 1)
         return build_world(0, SIZE)
 
 
 def test_runs_are_a_function_of_their_order_and_clean() -> None:
-    order = Order(FIRST_SEED, 3, 200.0, (0.9, 1.0))
+    order = Order("flagship", FIRST_SEED, 3, 200.0, (0.9, 1.0), 0.5)
     first, again = record(order), record(order)
     assert np.array_equal(first.telemetry, again.telemetry, equal_nan=True)
     assert not first.labels["tampered"].any()
@@ -66,9 +67,9 @@ def test_another_operator_knows_other_reactances(world: World) -> None:
 
 
 def test_linear_rows_by_their_definition(world: World) -> None:
-    rows = Rows(world, NEAR.__class__(shift_rows=4))
+    rows = Rows(world, MemberConfig(shift_rows=4), 0.01)
     flows = world.grid.protected_branches.size
-    judge = linear_judge(rows, slice(flows, None), 1.0)
+    judge = linear_judge(rows, slice(flows, rows.features.rows_count), 1.0)
     # The threshold is the largest value of the clean windows, so that all of them are certified.
     assert (judge(world.taught, 0.0).high <= 0.0).all()
     assert (judge(world.taught, 0.0).high == 0.0).any()
@@ -85,7 +86,7 @@ def test_linear_rows_by_their_definition(world: World) -> None:
 
 def test_a_trained_network_keeps_what_its_rows_certify(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scenarios.bench.detection_targets.build_world", lambda number, size: world)
-    plan = Plan(plants=1, size=SIZE, steps=120, eps=(0.01,), methods=("interval", "natural"), shipped=False)
+    plan = Plan(plants=1, size=SIZE, steps=120, eps=(0.01,), methods=("interval", "natural"))
     table, figures = run_plant(0, plan)
     found = {row.detector: row for row in table}
     assert set(found) == {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scenarios.bench.direct_loop import DirectLoop
+from scenarios.direct_loop import DirectLoop
 from simulator.control.role import ControlRole
 from simulator.plant_role import PlantRole
 from streams import topics

@@ -15,7 +15,7 @@ from scenarios.catalogue import SCENARIOS, attackers
 from scenarios.scenario import load_scenario
 from scenarios.scenario_sections import MAX_SEED
 from scenarios.training_data import DataConfig, generate, label
-from scenarios.training_starts import training_start
+from scenarios.training_strata import training_start
 from scenarios.workers import run_arms
 from streams.plant_model import PlantModel
 from tests.scenarios.recorded import columns, same_bits

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from scenarios.training_data import FIRST_SEED
-from scenarios.training_starts import training_start
+from scenarios.training_strata import training_outage, training_start
 from simulator.nature.rts_load import season_of
 
 
@@ -40,3 +40,15 @@ def test_months_hours_and_weekdays_are_not_tied_to_each_other():
 def test_a_run_starts_when_it_does_whatever_the_number_of_runs():
     assert starts(30)[:12] == starts(12)
     assert starts(30) != starts(30, FIRST_SEED + 1)
+
+
+def test_outages_come_as_often_as_asked_and_every_branch_in_turn():
+    found = [training_outage(FIRST_SEED, number, 0.4, 30) for number in range(300)]
+    out = [place for place in found if place is not None]
+    assert len(out) == 120
+    assert set(Counter(out).values()) == {4}
+    assert set(out[:30]) == set(range(30))
+    assert out[:30] != out[30:60]
+    assert all(abs(sum(p is not None for p in found[:n]) - 0.4 * n) < 1.0 for n in range(300))
+    assert [training_outage(FIRST_SEED, n, 0.0, 30) for n in range(20)] == [None] * 20
+    assert None not in [training_outage(FIRST_SEED, n, 1.0, 30) for n in range(20)]

@@ -1,8 +1,10 @@
-"""When training runs start: every month, weekday and hour equally often, in an order of chance."""
+"""When training runs start and which branch is out: every month, weekday, hour and branch equally often, in
+an order of chance."""
 
 from __future__ import annotations
 
 import calendar
+import math
 from datetime import datetime
 
 import numpy as np
@@ -24,6 +26,16 @@ def training_start(first_seed: int, number: int) -> datetime:
     candidates = range(1 + (weekday - first_day) % WEEKDAYS, days + 1, WEEKDAYS)
     day = candidates[int(_luck(first_seed, 3, number).integers(len(candidates)))]
     return datetime(YEAR, month, day, hour)
+
+
+def training_outage(first_seed: int, number: int, share: float, branches: int) -> int | None:
+    """Which of ``branches`` is out in run ``number``, None for none; a function of the arguments alone.
+
+    In any row of n runs, n times ``share`` have an outage (to within one), and of those any ``branches`` from
+    the first on hold each branch once.
+    """
+    before, after = math.floor(number * share), math.floor((number + 1) * share)
+    return None if before == after else _stratum(first_seed, 4, before, branches)
 
 
 def _stratum(first_seed: int, role: int, number: int, count: int) -> int:
