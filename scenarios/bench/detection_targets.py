@@ -133,8 +133,9 @@ def run_plant(number: int, plan: Plan) -> tuple[list[Row], list[BenchFigure]]:
     """Every detector on one plant."""
     say(f"plant {number + 1} of {plan.plants}: {plan.size.taught + plan.size.measured} runs of the twin")
     world = build_world(number, plan.size)
-    config = load_training(MODELS / f"{DEFAULT}.toml").detector.grid
-    config = msgspec.structs.replace(config, steps=plan.steps)
+    shipped = load_training(MODELS / f"{DEFAULT}.toml").detector
+    config = msgspec.structs.replace(shipped.grid, steps=plan.steps)
+    beyond = shipped.grid.eps_train / shipped.eps
     plain = Rows(world, MemberConfig(), plan.eps[0])
     flows = world.grid.protected_branches.size
     table: list[Row] = []
@@ -151,7 +152,7 @@ def run_plant(number: int, plan: Plan) -> tuple[list[Row], list[BenchFigure]]:
             table.append(measure(world, name, judge, eps, time.process_time() - started, plan))
         for name in plan.methods if number == 0 else plan.methods[:1]:
             say(f"plant {number + 1}, eps {eps:g}: {name}")
-            own = msgspec.structs.replace(config, method=name, eps_train=1.1 * eps)
+            own = msgspec.structs.replace(config, method=name, eps_train=beyond * eps)
             network, cpu_s = trained(world, shift, own, eps)
             table.append(
                 measure(world, name, network_judge(shift, network, world.config.window), eps, cpu_s, plan)

@@ -40,9 +40,9 @@ class Size(NamedTuple):
     """taught, measured: runs; duration_s: of each; stride: scans between windows; copies: tampered windows
     per clean one to learn from; taus: sizes of the shifts to measure."""
 
-    taught: int = 400
-    measured: int = 40
-    duration_s: float = 1200.0
+    taught: int = 720
+    measured: int = 60
+    duration_s: float = 900.0
     stride: int = 15
     copies: int = 1
     taus: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5)
