@@ -21,8 +21,7 @@ BATCH = 4096
 
 def bench_model(model_path: Path, plant: PlantModel) -> list[dict[str, Any]]:
     """Figures {"name", "value", "unit"} of the grid member: one window from raw scans to verdict (median,
-    warm), the interval and the linear bound alone, and interval windows per second in batch (layer 1 by
-    BLAS).
+    warm), the interval and the linear bound alone, and interval windows per second in batch.
     """
     model = load_model(model_path)
     judge = grid_judge(model, plant, Perturbation(model.spec.eps))

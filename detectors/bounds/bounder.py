@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.bounds import kernels, linear_kernels
 from detectors.bounds.dense import Dense
 from detectors.bounds.kernels import BLOCK
-from detectors.bounds.packing import Layers, Reach, on_line, pack, scratch_length
+from detectors.bounds.packing import on_line, open_scratch, pack
 from detectors.bounds.rounding import UNIT
 from streams.errors import BadInput
 
@@ -67,31 +67,26 @@ class Bounder:
         wide = 16.0 * (raw_terms + n + m + 8.0) * UNIT
         self.reach = reach * (1.0 + wide)
         constant = float((np.abs(w) @ np.abs(offset) + np.abs(b)).max()) + float(input_size @ self.reach)
-        box = Reach(
-            (np.abs(self.first) @ self.reach) * (1.0 + wide), self.reach, input_size,
-            constant * MAGNITUDE_SPARE, wide, int(raw_terms + n + m),
-        )  # fmt: skip
-        weights, biases = (self.first, *network.weights[1:]), (self.first_b, *network.biases[1:])
-        layers = Layers(
-            np.array([n, *[x.shape[0] for x in weights]], dtype=np.int64),
-            np.concatenate([x.T.ravel() for x in weights]),
-            np.concatenate([x.ravel() for x in weights]),
-            np.concatenate(biases),
-            np.array([np.abs(x).sum(axis=1).max() for x in weights]) * MAGNITUDE_SPARE,
-            np.array([np.abs(x).max() for x in weights]),
-            np.array([np.abs(x).max() for x in biases]),
-        )
-        self._values, self._layout = pack(layers, box)
+        radius = (np.abs(self.first) @ self.reach) * (1.0 + wide)
+        box = [radius, self.reach, input_size, np.array([constant * MAGNITUDE_SPARE, wide])]
+        weights, biases = [self.first, *network.weights[1:]], [self.first_b, *network.biases[1:]]
+        norms = np.array([np.abs(x).sum(axis=1).max() for x in weights]) * MAGNITUDE_SPARE
+        steepest = np.array([np.abs(x).max() for x in weights])
+        biggest = np.array([np.abs(x).max() for x in biases])
+        bounds = [norms, steepest, biggest]
+        self._values, self._layout = pack(weights, biases, bounds, box, int(raw_terms + n + m))
         self._first_t = np.ascontiguousarray(self.first.T)
-        self._sizes = layers.sizes
+        self._sizes = np.array([n, *(len(x) for x in weights)])
         self._one = self._scratch(1)
         self._many = [self._one]
-        self._out = np.empty((1, int(self._sizes[-1]), 2))
+        self._out = np.empty((1, network.outputs, 2))
         self._first: Floats = self._out[0]
 
     def _scratch(self, windows: int) -> tuple[Floats, NDArray[np.int64]]:
         """(space, used) of the kernels."""
-        return on_line(scratch_length(self._sizes, windows)), np.empty(2 * int(self._sizes.max()), np.int64)
+        widest = int(self._sizes.max())
+        rows = open_scratch(len(self._sizes) - 1, widest, windows).rising + 1
+        return on_line(rows, self._values.shape[1]), np.empty(2 * widest, np.int64)
 
     def outputs(self, centre: Floats, method: BoundMethod, size: Floats | None = None) -> Floats:
         """Bounds of every output over |u - centre| <= reach: (outputs, 2), overwritten by the next call.
