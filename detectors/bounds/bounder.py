@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +27,16 @@ BoundMethod = Literal["interval", "crown_ibp", "crown"]
 
 MAGNITUDE_SPARE = 1.0 + 1e-9
 """Covers the rounding of the magnitudes themselves, whose sums have far fewer than 1e6 terms."""
+
+
+SHARE = 256
+"""Windows that are worth another thread: handing over costs some tens of microseconds."""
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads beside the caller's, kept by each process: to start them costs as much as 100 windows."""
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
 
 
 class Range(NamedTuple):
@@ -99,26 +110,25 @@ class Bounder:
     def batch(
         self, centres: Floats, method: BoundMethod, sizes: Floats | None = None, parallel: bool = False
     ) -> Floats:
-        """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only; same
-        bits."""
+        """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only, on
+        as many cores as there are shares of ``SHARE``; same bits."""
         windows, n = centres.shape
         flat = np.ascontiguousarray(centres).ravel()
         size = flat if sizes is None else np.ascontiguousarray(sizes).ravel()
         out = np.empty((windows, *self._out.shape[1:]))
         blocks = -(-windows // BLOCK)
-        parts = min(os.cpu_count() or 1, blocks) if parallel else 1
+        parts = max(1, min(os.cpu_count() or 1, windows // SHARE)) if parallel else 1
         if len(self._many) < parts or self._many[0] is self._one:
             self._many = [self._scratch(BLOCK) for _ in range(parts)]
-        if parts <= 1:
-            self._run(method, flat, size, self._many[0], out)
-            return out
 
         def run(part: int) -> None:
             a, b = (BLOCK * (blocks * end // parts) for end in (part, part + 1))
             self._run(method, flat[a * n : b * n], size[a * n : b * n], self._many[part], out[a:b])
 
-        with ThreadPoolExecutor(parts) as pool:
-            list(pool.map(run, range(parts)))
+        others = [_pool(os.getpid()).submit(run, part) for part in range(1, parts)]
+        run(0)
+        for other in others:
+            other.result()
         return out
 
     def _run(

@@ -24,6 +24,7 @@ EPS = 0.01
 ROUNDS = 3
 LIRPA = "auto_LiRPA, float32"
 PEERS = {
+    "unrounded": "the same kernels, rounding terms 0",
     "numpy": "NumPy and BLAS, float64, unsound in rounding",
     "torch": "plain PyTorch, float32",
     "lirpa": LIRPA,
@@ -82,8 +83,13 @@ def _round(file: Path) -> Times:
     if told is None:
         raise RuntimeError("the process that measures bounds failed")
     python = os.environ.get(LIRPA_PYTHON, "")
-    peer = _run([python, str(_SCRIPT), str(file)]) if python else None
-    return told if peer is None else {**told, "lirpa": peer["lirpa"]}
+    peers = [
+        _run([sys.executable, "-m", "scenarios.bench.unrounded_bounds", str(file)]),
+        _run([python, str(_SCRIPT), str(file)]) if python else None,
+    ]
+    for peer in peers:
+        told |= peer or {}
+    return told
 
 
 def _run(command: list[str]) -> Times | None:
