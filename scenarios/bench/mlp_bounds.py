@@ -79,17 +79,15 @@ def _per_second(rounds: list[Times], program: str, method: str, windows: int) ->
 
 
 def _round(file: Path) -> Times:
-    told = _run([sys.executable, "-m", "scenarios.bench.bound_times", str(file)])
-    if told is None:
-        raise RuntimeError("the process that measures bounds failed")
+    told: Times = {}
+    for module in ("bound_times", "unrounded_bounds"):
+        found = _run([sys.executable, "-m", f"scenarios.bench.{module}", str(file)])
+        if found is None:
+            raise RuntimeError(f"the process of {module} failed")
+        told |= found
     python = os.environ.get(LIRPA_PYTHON, "")
-    peers = [
-        _run([sys.executable, "-m", "scenarios.bench.unrounded_bounds", str(file)]),
-        _run([python, str(_SCRIPT), str(file)]) if python else None,
-    ]
-    for peer in peers:
-        told |= peer or {}
-    return told
+    peer = _run([python, str(_SCRIPT), str(file)]) if python else None
+    return told if peer is None else {**told, "lirpa": peer["lirpa"]}
 
 
 def _run(command: list[str]) -> Times | None:
