@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from detectors.bounds import Bounder
 from detectors.judge import GridJudge
 from detectors.members import grid_judge
 from detectors.model import load_model
@@ -19,11 +20,19 @@ REPEATS = 2000
 BATCH = 4096
 
 
-def bench_model(model_path: Path, plant: PlantModel) -> list[dict[str, Any]]:
-    """Figures {"name", "value", "unit"} of the grid member: one window from raw scans to verdict (median,
-    warm), the interval and the linear bound alone, and interval windows per second in batch (layer 1 by
-    BLAS).
-    """
+class Subject(NamedTuple):
+    """What is measured: a judge, a window of raw scans for it (values, states), and the bounder and reduced
+    window that it makes of them."""
+
+    judge: GridJudge
+    values: np.ndarray
+    states: np.ndarray
+    bounder: Bounder
+    centre: np.ndarray
+
+
+def subject_of(model_path: Path, plant: PlantModel) -> Subject:
+    """The grid member of a model about the middle of the published ranges."""
     model = load_model(model_path)
     judge = grid_judge(model, plant, Perturbation(model.spec.eps))
     ix = judge.features.index
@@ -31,18 +40,24 @@ def bench_model(model_path: Path, plant: PlantModel) -> list[dict[str, Any]]:
     middle = np.where(ix.sign == 0, 0.0, (ix.low + ix.high) / 2)
     values = middle + 0.001 * (ix.high - ix.low) * draw.standard_normal((judge.window, ix.columns.size))
     states = np.ones((judge.window, ix.status_tag.size))
-    return judge_figures(judge, values, states)
-
-
-def judge_figures(judge: GridJudge, values: np.ndarray, states: np.ndarray) -> list[dict[str, Any]]:
-    """The same figures for a judge and a window at hand."""
-    newest = judge.window - 1
-    judge.judge(values, states, newest)
-    plan = judge.plan(read_states(states[newest]) == 1.0, np.zeros(values.shape[1], dtype=bool))
+    judge.judge(values, states, judge.window - 1)
+    plan = judge.plan(read_states(states[-1]) == 1.0, np.zeros(values.shape[1], dtype=bool))
     assert plan.bounder is not None
-    bounder, centre = plan.bounder, values.mean(axis=0)
-    draw = np.random.default_rng(1)
-    many = centre + 0.01 * np.abs(centre) * draw.standard_normal((BATCH, centre.size))
+    return Subject(judge, values, states, plan.bounder, values.mean(axis=0))
+
+
+def batch_of(subject: Subject) -> np.ndarray:
+    """Reduced windows about the subject's: (BATCH, n)."""
+    centre, draw = subject.centre, np.random.default_rng(1)
+    many: np.ndarray = centre + 0.01 * np.abs(centre) * draw.standard_normal((BATCH, centre.size))
+    return many
+
+
+def bench_subject(subject: Subject) -> list[dict[str, Any]]:
+    """Figures {"name", "value", "unit"}: one window from raw scans to verdict (median, warm), the interval
+    and the linear bound alone, and interval windows per second in batch."""
+    judge, values, states, bounder, centre = subject
+    newest, many = judge.window - 1, batch_of(subject)
     bounder.linear(centre)
     bounder.intervals(many)
     bounder.intervals(many, parallel=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from detectors.bounds import kernels, linear_kernels
 from detectors.bounds.dense import Dense
 from detectors.bounds.kernels import BLOCK
-from detectors.bounds.packing import Layers, Reach, on_line, pack, scratch_length
+from detectors.bounds.packing import on_line, open_scratch, pack
 from detectors.bounds.rounding import UNIT
 from streams.errors import BadInput
 
@@ -26,6 +27,16 @@ BoundMethod = Literal["interval", "crown_ibp", "crown"]
 
 MAGNITUDE_SPARE = 1.0 + 1e-9
 """Covers the rounding of the magnitudes themselves, whose sums have far fewer than 1e6 terms."""
+
+
+SHARE = 256
+"""Windows that are worth another thread: handing over costs some tens of microseconds."""
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads beside the caller's, kept by each process: to start them costs as much as 100 windows."""
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
 
 
 class Range(NamedTuple):
@@ -67,31 +78,26 @@ class Bounder:
         wide = 16.0 * (raw_terms + n + m + 8.0) * UNIT
         self.reach = reach * (1.0 + wide)
         constant = float((np.abs(w) @ np.abs(offset) + np.abs(b)).max()) + float(input_size @ self.reach)
-        box = Reach(
-            (np.abs(self.first) @ self.reach) * (1.0 + wide), self.reach, input_size,
-            constant * MAGNITUDE_SPARE, wide, int(raw_terms + n + m),
-        )  # fmt: skip
-        weights, biases = (self.first, *network.weights[1:]), (self.first_b, *network.biases[1:])
-        layers = Layers(
-            np.array([n, *[x.shape[0] for x in weights]], dtype=np.int64),
-            np.concatenate([x.T.ravel() for x in weights]),
-            np.concatenate([x.ravel() for x in weights]),
-            np.concatenate(biases),
-            np.array([np.abs(x).sum(axis=1).max() for x in weights]) * MAGNITUDE_SPARE,
-            np.array([np.abs(x).max() for x in weights]),
-            np.array([np.abs(x).max() for x in biases]),
-        )
-        self._values, self._layout = pack(layers, box)
+        radius = (np.abs(self.first) @ self.reach) * (1.0 + wide)
+        box = [radius, self.reach, input_size, np.array([constant * MAGNITUDE_SPARE, wide])]
+        weights, biases = [self.first, *network.weights[1:]], [self.first_b, *network.biases[1:]]
+        norms = np.array([np.abs(x).sum(axis=1).max() for x in weights]) * MAGNITUDE_SPARE
+        steepest = np.array([np.abs(x).max() for x in weights])
+        biggest = np.array([np.abs(x).max() for x in biases])
+        bounds = [norms, steepest, biggest]
+        self._values, self._layout = pack(weights, biases, bounds, box, int(raw_terms + n + m))
         self._first_t = np.ascontiguousarray(self.first.T)
-        self._sizes = layers.sizes
+        self._sizes = np.array([n, *(len(x) for x in weights)])
         self._one = self._scratch(1)
         self._many = [self._one]
-        self._out = np.empty((1, int(self._sizes[-1]), 2))
+        self._out = np.empty((1, network.outputs, 2))
         self._first: Floats = self._out[0]
 
     def _scratch(self, windows: int) -> tuple[Floats, NDArray[np.int64]]:
         """(space, used) of the kernels."""
-        return on_line(scratch_length(self._sizes, windows)), np.empty(2 * int(self._sizes.max()), np.int64)
+        widest = int(self._sizes.max())
+        rows = open_scratch(len(self._sizes) - 1, widest, windows).rising + 1
+        return on_line(rows, self._values.shape[1]), np.empty(2 * widest, np.int64)
 
     def outputs(self, centre: Floats, method: BoundMethod, size: Floats | None = None) -> Floats:
         """Bounds of every output over |u - centre| <= reach: (outputs, 2), overwritten by the next call.
@@ -104,26 +110,25 @@ class Bounder:
     def batch(
         self, centres: Floats, method: BoundMethod, sizes: Floats | None = None, parallel: bool = False
     ) -> Floats:
-        """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only; same
-        bits."""
+        """Bounds of many windows, centres and sizes (w, n): (w, outputs, 2). Parallel over windows only, on
+        as many cores as there are shares of ``SHARE``; same bits."""
         windows, n = centres.shape
         flat = np.ascontiguousarray(centres).ravel()
         size = flat if sizes is None else np.ascontiguousarray(sizes).ravel()
         out = np.empty((windows, *self._out.shape[1:]))
         blocks = -(-windows // BLOCK)
-        parts = min(os.cpu_count() or 1, blocks) if parallel else 1
+        parts = max(1, min(os.cpu_count() or 1, windows // SHARE)) if parallel else 1
         if len(self._many) < parts or self._many[0] is self._one:
             self._many = [self._scratch(BLOCK) for _ in range(parts)]
-        if parts <= 1:
-            self._run(method, flat, size, self._many[0], out)
-            return out
 
         def run(part: int) -> None:
             a, b = (BLOCK * (blocks * end // parts) for end in (part, part + 1))
             self._run(method, flat[a * n : b * n], size[a * n : b * n], self._many[part], out[a:b])
 
-        with ThreadPoolExecutor(parts) as pool:
-            list(pool.map(run, range(parts)))
+        others = [_pool(os.getpid()).submit(run, part) for part in range(1, parts)]
+        run(0)
+        for other in others:
+            other.result()
         return out
 
     def _run(

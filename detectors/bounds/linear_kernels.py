@@ -15,153 +15,156 @@ from numpy.typing import NDArray
 
 from detectors.bounds.kernels import (
     BLOCK,
-    FEW,
-    ends_of,
+    ERROR,
+    MAGNITUDE,
     first_layer,
     live,
     next_layer,
-    product,
     take_outputs,
 )
 from detectors.bounds.packing import (
-    ENDS,
-    Layers,
-    Reach,
+    Layer,
+    Network,
     Scratch,
-    neurons_before,
+    layer_of,
     open_network,
     open_scratch,
-    row,
-    weights_before,
+    read_of,
+    row_of,
 )
 from detectors.bounds.rounding import FLOOR, SPARE, UNIT, theta
-from detectors.bounds.sum_kernels import absolute_dot, absolute_total, add_fours, add_pairs, dot, negative_dot
+from detectors.bounds.sum_kernels import absolute_dot, add_products, clear, constants, dot
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CONSTANT, MAGNITUDE, SLACK, LEAST = range(ENDS)
-"""Columns of ``Scratch.ends``."""
+CONSTANT, SIZE, SLACK, LEAST = range(4)
+"""Columns of ``Scratch.ends``: constant, magnitude, slack, lowest value."""
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def relax(low: Floats, high: Floats, p: Floats) -> None:
-    """Carry coefficients p of a lower bound through the ReLU of one layer, in place, but for its constant.
+def slopes(space: Floats, low: int, high: int, falling: int, rising: int, n: int) -> None:
+    """Slopes of the lines that replace each ReLU of one layer under a coefficient below 0, and under others.
 
-    Conditions choose values only, so that the loop becomes vectors. NaN is neither on nor off and stays.
+    Conditions choose values only, so that the loop becomes vectors. NaN is neither on nor off and stays. An
+    interval so wide that its width overflows has slope 1.
     """
-    for j in range(len(p)):
-        below = 0.0 if low[j] >= 0.0 else low[j]
-        above = 1.0 if high[j] <= 0.0 else high[j]
-        steep = above / (above - below) * SPARE
+    for j in range(n):
+        lo, hi = space[low, j], space[high, j]
+        below = 0.0 if lo >= 0.0 else lo
+        above = 1.0 if hi <= 0.0 else hi
+        width = above - below
+        steep = 1.0 if width == np.inf else above / width * SPARE
         flat = 0.0 if above <= -below else 1.0
-        slope = steep if p[j] < 0.0 else flat
-        slope = 1.0 if low[j] >= 0.0 else slope
-        p[j] = 0.0 if high[j] <= 0.0 else p[j] * slope
+        steep = 1.0 if lo >= 0.0 else steep
+        flat = 1.0 if lo >= 0.0 else flat
+        space[falling, j] = 0.0 if hi <= 0.0 else steep
+        space[rising, j] = 0.0 if hi <= 0.0 else flat
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def account(low: Floats, bias: Floats, p: Floats, charge: float, big: float, ends: Floats) -> None:
-    """Add one layer's constants and rounding to a row's ends; p: its coefficients behind the ReLU; charge:
-    relative rounding of the layer; big: bound on every partial sum of it."""
-    pulled, reached = negative_dot(p, low), absolute_total(p) * big
-    ends[CONSTANT] += dot(p, bias) - pulled
-    ends[MAGNITUDE] += pulled + reached
-    ends[SLACK] += charge * reached
+def relax(space: Floats, p: int, falling: int, rising: int, n: int) -> None:
+    """Carry the coefficients in row p of a lower bound through the ReLU of one layer, in place, but for its
+    constant."""
+    for j in range(n):
+        x, under, over = space[p, j], space[falling, j], space[rising, j]
+        space[p, j] = x * (under if x < 0.0 else over)
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def carry(layer: int, window: int, rows: int, net: Layers, s: Scratch, p: Floats, q: Floats) -> None:
-    """q = p @ W of ``layer``; p: (rows, neurons) flat, zero where neurons are off; q: (rows, inputs) flat. A
-    few rows skip those neurons."""
-    m, before, start = net.sizes[layer], net.sizes[layer - 1], weights_before(net.sizes, layer)
-    weights = net.backward[start : start + m * before]
-    if rows >= FEW:
-        product(p[: rows * m], weights, q[: rows * before], rows)
-        return
-    q[: rows * before] = 0.0
-    count = live(row(ends_of(s.high, layer, net, s), window, m), s.used)
-    fours = rows // 4
-    for f in range(fours):
-        add_fours(weights, s.used, count, row(p, f, 4 * m), row(q, f, 4 * before))
-    for r in range(4 * fours, rows, 2):
-        a, b, at, bt = row(p, r, m), row(p, r + 1, m), row(q, r, before), row(q, r + 1, before)
-        add_pairs(weights, s.used, count, a, b, at, bt)
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def descend(top: int, window: int, rows: int, net: Layers, box: Reach, centre: Floats, s: Scratch) -> None:
-    """Least values of rows of coefficients of the layer before ``top``, which lie in ``s.one``, into
-    ``s.ends``."""
-    here, there = s.one, s.two
-    for layer in range(top - 1, 0, -1):
-        m, before = net.sizes[layer], net.sizes[layer - 1]
-        low = row(ends_of(s.low, layer, net, s), window, m)
-        high = row(ends_of(s.high, layer, net, s), window, m)
-        start = neurons_before(net.sizes, layer)
-        bias, big = net.biases[start : start + m], s.magnitude[layer * s.windows + window]
-        charge = theta((box.width if layer == 1 else before) + m)
-        for r in range(rows):
-            p = row(here, r, m)
-            relax(low, high, p)
-            account(low, bias, p, charge, big, row(s.ends, r, ENDS))
-        carry(layer, window, rows, net, s, here, there)
-        here, there = there, here
-    n = net.sizes[0]
-    wide = theta(n + len(net.biases))
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def pass_layer(
+    values: Floats, bias: int, layer: Layer, charge: float, at: int, rows: int, p: int, q: int,
+    space: Floats, s: Scratch, used: Ints,
+) -> None:  # fmt: skip
+    """Coefficients of the neurons of a layer, from row p on, to those of its inputs, from row q on; constants
+    and rounding to their ends. at: row of the layer and window; charge: relative rounding of the layer."""
+    m, low, high, big = layer.outputs, s.low + at, s.high + at, space[s.sums + at, MAGNITUDE]
+    slopes(space, low, high, s.falling, s.rising, m)
     for r in range(rows):
-        p, ends = row(here, r, n), row(s.ends, r, ENDS)
-        lost = ends[SLACK] + wide * ends[MAGNITUDE]
-        least = ends[CONSTANT] + dot(p, centre) - absolute_dot(p, box.reach)
-        ends[LEAST] = least - (lost * (1.0 + wide) + FLOOR)
+        relax(space, p + r, s.falling, s.rising, m)
+        constant, pulled, size = constants(space, p + r, low, values, bias, m)
+        space[s.ends + r, CONSTANT] += constant - pulled
+        space[s.ends + r, SIZE] += pulled + size * big
+        space[s.ends + r, SLACK] += charge * (size * big)
+    clear(space, q, rows, layer.inputs)
+    count = live(space, high, m, used)
+    add_products(values, layer.backward, layer.inputs, used, count, space, p, rows, space, q)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def tighten(layer: int, window: int, net: Layers, box: Reach, centre: Floats, s: Scratch) -> None:
-    """Meet the interval bounds of ``layer`` (from 2) with linear ones where the sign is open, and at the
-    outputs everywhere. The layer's error is added, so that evaluations are covered too."""
-    m, at = net.sizes[layer], layer * s.windows + window
-    low, high = row(ends_of(s.low, layer, net, s), window, m), row(ends_of(s.high, layer, net, s), window, m)
-    neurons = s.used[len(s.used) // 2 :]
-    count = choose(layer == len(net.sizes) - 1, low, high, neurons)
+def descend(
+    values: Floats, layout: Ints, net: Network, top: int, window: int, rows: int, space: Floats, s: Scratch,
+    used: Ints, centres: Floats, a: int,
+) -> None:  # fmt: skip
+    """Least values of rows of coefficients of the layer before ``top``, from ``s.one`` on, into their ends;
+    centres[a]: of the window's box."""
+    here, there, terms, n = s.one, s.two, net.inputs, net.inputs
+    for number in range(1, net.depth + 1):
+        terms += layer_of(layout, number).outputs
+    for number in range(top - 1, 0, -1):
+        layer, at = layer_of(layout, number), row_of(number, window, s)
+        charge = theta((net.width if number == 1 else layer.inputs) + layer.outputs)
+        pass_layer(values, net.biases + number - 1, layer, charge, at, rows, here, there, space, s, used)
+        here, there = there, here
+    wide = theta(terms)
+    for r in range(rows):
+        lost = space[s.ends + r, SLACK] + wide * space[s.ends + r, SIZE]
+        least = space[s.ends + r, CONSTANT] + dot(space, here + r, centres, a, n)
+        least -= absolute_dot(space, here + r, values, net.reach, n)
+        space[s.ends + r, LEAST] = least - (lost * (1.0 + wide) + FLOOR)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def tighten(
+    values: Floats, layout: Ints, net: Network, number: int, window: int, space: Floats, s: Scratch,
+    used: Ints, neurons: Ints, centres: Floats, a: int,
+) -> None:  # fmt: skip
+    """Meet the interval bounds of a layer, by its number from 2 on, with linear ones where the sign is open,
+    and at the outputs everywhere. The layer's error is added, so that evaluations are covered too."""
+    at, layer = row_of(number, window, s), layer_of(layout, number)
+    low, high = s.low + at, s.high + at
+    count = choose(number == net.depth, space, low, high, layer.outputs, neurons)
     if count == 0:
         return
-    for k in range(count):
-        start_rows(layer, neurons[k], 2 * k, s.magnitude[at], net, s)
-    descend(layer, window, 2 * count, net, box, centre, s)
-    error = s.error[at] * SPARE
+    start_rows(
+        values, net.biases + number - 1, layer, neurons, count, space[s.sums + at, MAGNITUDE], space, s
+    )
+    descend(values, layout, net, number, window, 2 * count, space, s, used, centres, a)
+    error = space[s.sums + at, ERROR] * SPARE
     for k in range(count):
         j = neurons[k]
-        least = s.ends[2 * k * ENDS + LEAST] - error
-        most = error - s.ends[(2 * k + 1) * ENDS + LEAST]
+        least = space[s.ends + 2 * k, LEAST] - error
+        most = error - space[s.ends + 2 * k + 1, LEAST]
         least -= abs(least) * 4.0 * UNIT
         most += abs(most) * 4.0 * UNIT
         # A comparison with NaN keeps the interval.
-        low[j] = least if least > low[j] else low[j]
-        high[j] = most if most < high[j] else high[j]
+        space[low, j] = least if least > space[low, j] else space[low, j]
+        space[high, j] = most if most < space[high, j] else space[high, j]
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def start_rows(layer: int, neuron: int, r: int, big: float, net: Layers, s: Scratch) -> None:
-    """One neuron of ``layer`` and its negative as rows r and r + 1; big: magnitude of the layer."""
-    n = net.sizes[layer - 1]
-    start = weights_before(net.sizes, layer) + neuron * n
-    weights, bias = net.backward[start : start + n], net.biases[neurons_before(net.sizes, layer) + neuron]
-    p, q, ends = row(s.one, r, n), row(s.one, r + 1, n), row(s.ends, r // 2, 2 * ENDS)
-    for i in range(n):
-        p[i], q[i] = weights[i], -weights[i]
-    ends[CONSTANT], ends[ENDS + CONSTANT] = bias, -bias
-    ends[MAGNITUDE] = ends[ENDS + MAGNITUDE] = big
-    ends[SLACK] = ends[ENDS + SLACK] = theta(n) * big
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def start_rows(
+    values: Floats, bias: int, layer: Layer, neurons: Ints, count: int, big: float, space: Floats, s: Scratch
+) -> None:
+    """Neurons of a layer and their negatives as rows from ``s.one`` on; big: magnitude of the layer."""
+    n = layer.inputs
+    for k in range(count):
+        j, r, end = neurons[k], s.one + 2 * k, s.ends + 2 * k
+        for i in range(n):
+            weight = values[layer.backward + j, i]
+            space[r, i], space[r + 1, i] = weight, -weight
+        space[end, CONSTANT], space[end + 1, CONSTANT] = values[bias, j], -values[bias, j]
+        space[end, SIZE] = space[end + 1, SIZE] = big
+        space[end, SLACK] = space[end + 1, SLACK] = theta(n) * big
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def choose(every: bool, low: Floats, high: Floats, neurons: Ints) -> int:
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def choose(every: bool, space: Floats, low: int, high: int, m: int, neurons: Ints) -> int:
     """List the neurons whose sign is open, or all of them, and count."""
     count = 0
-    for j in range(len(low)):
+    for j in range(m):
         neurons[count] = j
-        count += every or (low[j] < 0.0 and high[j] > 0.0)
+        count += every or (space[low, j] < 0.0 and space[high, j] > 0.0)
     return count
 
 
@@ -179,16 +182,16 @@ def lines(
     """Bounds of the outputs by lines, met with intervals: out (windows, outputs, 2); centres, sizes:
     (windows, n), flat. every_layer: CROWN; else CROWN-IBP (Zhang et al. 2020), which has interval bounds
     inside."""
-    net, box = open_network(values, layout)
-    n, last = net.sizes[0], len(net.sizes) - 1
+    net, read = open_network(values, layout), read_of(layout)
+    shape, widest = (len(out), net.inputs), len(used) // 2
+    centre, size, neurons = centres.reshape(shape), sizes.reshape(shape), used[widest:]
     for a in range(0, len(out), BLOCK):
-        b = min(a + BLOCK, len(out))
-        s = open_scratch(space, used, net.sizes, b - a)
-        first_layer(net, box, centres[a * n : b * n], sizes[a * n : b * n], s)
-        for w in range(b - a):
-            centre = row(centres, a + w, n)
-            for layer in range(2, last + 1):
-                next_layer(layer, w, net, s)
-                if every_layer or layer == last:
-                    tighten(layer, w, net, box, centre, s)
-        take_outputs(net, s, out[a:b])
+        s = open_scratch(net.depth, widest, min(BLOCK, len(out) - a))
+        first_layer(values, net, layer_of(layout, 1), read, centre, size, a, space, s)
+        for number in range(2, net.depth + 1):
+            layer = layer_of(layout, number)
+            for w in range(s.windows):
+                next_layer(values, net, layer, number, w, space, s, used)
+                if every_layer or number == net.depth:
+                    tighten(values, layout, net, number, w, space, s, used, neurons, centre, a + w)
+        take_outputs(net, space, s, out, a)

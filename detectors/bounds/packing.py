@@ -1,7 +1,9 @@
 """A network behind its feature map, a box and the work space, each in one array.
 
-A compiled call costs by the array, so arrays travel packed and are taken apart inside. Every part starts at
-a multiple of a cache line, since vectors that straddle two lines load at half the speed.
+A compiled call costs by the array, and a view or a tuple of views by its counts of references. So everything
+lies in rows of one length, in one array for the network and one for the work space; kernels get these two
+and the numbers of rows. Of a row that is longer than its vector the first columns are used. Rows start at
+multiples of a cache line, since vectors that straddle two lines load at half the speed.
 """
 
 from __future__ import annotations
@@ -17,155 +19,126 @@ Ints = NDArray[np.int64]
 
 LINE = 8
 """Numbers in a cache line."""
-ENDS = 4
-"""Numbers kept for each row of coefficients: constant, magnitude, slack, lowest value."""
+HEAD = 4
+"""Numbers before the layers in a layout: number of layers, inputs, terms of the first layer's rounding, row
+of the biases."""
+LAYER = 4
+"""Numbers of a layer in a layout, those of ``Layer``."""
 
 
-class Layers(NamedTuple):
-    """Dense layers with ReLU between them; L layers, the first composed with the feature map.
+class Layer(NamedTuple):
+    """A dense layer; the first is composed with the feature map. forward: row in the network's array where
+    its weight matrix begins, transposed, (inputs, outputs); backward: where it begins as it is."""
 
-    sizes: (L + 1,) n, h1, ..., outputs. forward: weight matrices transposed, (inputs, outputs), one after the
-    other; backward: as they are; biases. (L,) per layer: norms, largest row sum of |W|; steepest, largest
-    |W|; biggest, largest |b|.
+    inputs: int
+    outputs: int
+    forward: int
+    backward: int
+
+
+class Network(NamedTuple):
+    """Layers with ReLU between them, and a box of one size about any centre; but for numbers, all are rows.
+
+    depth: number of layers L; inputs: n. biases: L rows. norms, steepest, biggest: for each layer the largest
+    row sum of |W|, largest |W|, largest |b|. radius: (h1,) of the first layer, rounded outward; reach: (n,)
+    half width of the box; input_size: (n,) largest |raw weight| sum per input. constant: of the first layer's
+    magnitude that does not depend on the window; wide: relative rounding of the first layer; width: its
+    terms.
     """
 
-    sizes: Ints
-    forward: Floats
-    backward: Floats
-    biases: Floats
-    norms: Floats
-    steepest: Floats
-    biggest: Floats
-
-
-class Reach(NamedTuple):
-    """Box of one size about any centre. radius: (h1,) of the first layer, rounded outward; reach: (n,) half
-    width; input_size: (n,) largest |raw weight| sum per input; constant: of the first layer's magnitude that
-    does not depend on the window; wide: relative rounding of the first layer; width: its terms."""
-
-    radius: Floats
-    reach: Floats
-    input_size: Floats
+    depth: int
+    inputs: int
+    width: int
+    biases: int
+    norms: int
+    steepest: int
+    biggest: int
+    radius: int
+    reach: int
+    input_size: int
     constant: float
     wide: float
-    width: int
 
 
 class Scratch(NamedTuple):
-    """Work space for some windows at once, matrices as flat arrays, row after row. low, high: pre-activation
-    bounds, layer after layer, each (windows, neurons); magnitude, error: (L + 1, windows) bound on every
-    partial sum, and on how far any evaluation is from the exact value; one, two: room for (rows,
-    neurons) each, with two rows for each neuron of a layer; ends: (rows, ENDS); used: (2 * widest,)."""
+    """Rows of the work space for some windows at once. low, high: pre-activation bounds, a row for each layer
+    and window (``row_of``); sums: for the same, a bound on every partial sum, and on how far any evaluation
+    is from the exact value; one, two: rows of coefficients, two for each neuron of a layer; ends: what is
+    kept for each of those; mid, rad, falling, rising: one row each."""
 
     windows: int
-    low: Floats
-    high: Floats
-    magnitude: Floats
-    error: Floats
-    one: Floats
-    two: Floats
-    ends: Floats
-    used: Ints
+    low: int
+    high: int
+    sums: int
+    one: int
+    two: int
+    ends: int
+    mid: int
+    rad: int
+    falling: int
+    rising: int
 
 
-def on_line(length: int) -> Floats:
-    """Uninitialised numbers, the first at the start of a cache line."""
-    room = np.empty(length + LINE)
+def on_line(rows: int, width: int) -> Floats:
+    """Uninitialised rows of at least ``width`` numbers, each at the start of a cache line."""
+    width = -(-width // LINE) * LINE
+    room = np.empty(rows * width + LINE)
     skip = -(room.ctypes.data // room.itemsize) % LINE
-    return room[skip : skip + length]
+    return room[skip : skip + rows * width].reshape(rows, width)
 
 
-def pack(layers: Layers, reach: Reach) -> tuple[Floats, Ints]:
-    """(values, layout) for ``open_network``; layout: sizes, width, start and end of each part."""
-    parts = [np.ravel(part) for part in (*layers[1:], *reach[:3], np.array([reach.constant, reach.wide]))]
-    ends, start = [], 0
-    for part in parts:
-        ends += [start, start + part.size]
-        start += whole_lines(part.size)
-    values = on_line(start)
-    for part, first, last in zip(parts, ends[::2], ends[1::2], strict=True):
-        values[first:last] = part
-    return values, np.array([*layers.sizes, reach.width, *ends], dtype=np.int64)
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def open_network(values: Floats, layout: Ints) -> tuple[Layers, Reach]:
-    """Views of what ``pack`` joined."""
-    e = layout[-20:]
-    layers = Layers(
-        layout[:-21], values[e[0] : e[1]], values[e[2] : e[3]], values[e[4] : e[5]], values[e[6] : e[7]],
-        values[e[8] : e[9]], values[e[10] : e[11]],
-    )  # fmt: skip
-    reach = Reach(
-        values[e[12] : e[13]], values[e[14] : e[15]], values[e[16] : e[17]], values[e[18]], values[e[18] + 1],
-        layout[-21],
-    )  # fmt: skip
-    return layers, reach
+def pack(
+    weights: list[Floats], biases: list[Floats], limits: list[Floats], box: list[Floats], width: int
+) -> tuple[Floats, Ints]:
+    """(values, layout) for ``open_network``; limits: norms, steepest, biggest; box: radius, reach,
+    input_size, then constant and wide; width: of ``Network``."""
+    depth, sizes = len(weights), [weights[0].shape[1], *(len(w) for w in weights)]
+    parts = [*(w.T for w in weights), *weights, *(x[None] for x in (*biases, *limits, *box))]
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+    values = on_line(int(starts[-1]), max(*sizes, depth))
+    values[:] = 0.0
+    for part, start in zip(parts, starts[:-1], strict=True):
+        values[start : start + len(part), : part.shape[1]] = part
+    layers = zip(sizes[:-1], sizes[1:], starts[:depth], starts[depth : 2 * depth], strict=True)
+    layout = [depth, sizes[0], width, starts[2 * depth], *(x for layer in layers for x in layer)]
+    read = np.flatnonzero(weights[0].any(axis=0))
+    return values, np.array([*layout, *read], dtype=np.int64)
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def whole_lines(length: int) -> int:
-    """Length rounded up to whole cache lines."""
-    return (length + LINE - 1) // LINE * LINE
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def scratch_length(sizes: Ints, windows: int) -> int:
-    """Length of the work space for that many windows."""
-    rows = 2 * widest(sizes)
-    return int(
-        2 * whole_lines(windows * neurons_before(sizes, len(sizes)))
-        + 2 * whole_lines(windows * len(sizes))
-        + 2 * whole_lines(rows * widest(sizes))
-        + ENDS * rows
-    )
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def open_scratch(space: Floats, used: Ints, sizes: Ints, windows: int) -> Scratch:
-    """Views of a work space of at least ``scratch_length``; used: (2 * widest,)."""
-    neurons, layers = windows * neurons_before(sizes, len(sizes)), windows * len(sizes)
-    b = whole_lines(neurons)
-    c = b + whole_lines(neurons)
-    d = c + whole_lines(layers)
-    e = d + whole_lines(layers)
-    room = whole_lines(2 * widest(sizes) * widest(sizes))
-    f = e + room
-    g = f + room
-    return Scratch(
-        windows, space[:neurons], space[b : b + neurons], space[c:d], space[d:e], space[e:f], space[f:g],
-        space[g:], used,
+def open_network(values: Floats, layout: Ints) -> Network:
+    """Where the parts lie that ``pack`` joined."""
+    depth, biases = layout[0], layout[3]
+    b = biases + depth
+    return Network(
+        depth, layout[1], layout[2], biases, b, b + 1, b + 2, b + 3, b + 4, b + 5, values[b + 6, 0],
+        values[b + 6, 1],
     )  # fmt: skip
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def widest(sizes: Ints) -> int:
-    """Largest number of neurons or inputs."""
-    most = 0
-    for size in sizes:
-        most = max(most, int(size))
-    return most
+def layer_of(layout: Ints, layer: int) -> Layer:
+    """One layer, from 1."""
+    k = HEAD + LAYER * (layer - 1)
+    return Layer(layout[k], layout[k + 1], layout[k + 2], layout[k + 3])
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def row(flat: Floats, r: int, width: int) -> Floats:
-    """Row r of a matrix that lies flat."""
-    return flat[r * width : (r + 1) * width]
+def read_of(layout: Ints) -> Ints:
+    """Inputs that any neuron of the first layer has a weight for."""
+    return layout[HEAD + LAYER * layout[0] :]
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def weights_before(sizes: Ints, layer: int) -> int:
-    """Weights of all layers before ``layer`` (from 1)."""
-    before = 0
-    for k in range(1, layer):
-        before += sizes[k - 1] * sizes[k]
-    return before
+def open_scratch(depth: int, widest: int, windows: int) -> Scratch:
+    """Rows for that many windows; widest: largest number of neurons or inputs."""
+    a, rows = windows * depth, 2 * widest
+    b = 3 * a
+    c = b + 3 * rows
+    return Scratch(windows, 0, a, 2 * a, b, b + rows, b + 2 * rows, c, c + 1, c + 2, c + 3)
 
 
 @njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def neurons_before(sizes: Ints, layer: int) -> int:
-    """Neurons of all layers before ``layer`` (from 1)."""
-    before = 0
-    for k in range(1, layer):
-        before += sizes[k]
-    return before
+def row_of(layer: int, window: int, s: Scratch) -> int:
+    """Row of a layer (from 1) and a window, counted from ``low``, ``high`` or ``sums``."""
+    return (layer - 1) * s.windows + window

@@ -47,19 +47,12 @@ def measure(file: Path) -> Times:
     from scenarios.bench import torch_bounds
 
     torch.set_num_threads(1)
-    data = np.load(file)
-    depth = sum(name.startswith("w") for name in data)
-    weights, biases = (tuple(data[f"{kind}{i}"] for i in range(depth)) for kind in "wb")
-    network, x, eps = Dense(weights, biases), data["x"], float(data["eps"])
-    n = network.inputs
-    bounder = Bounder(network, np.eye(n), np.zeros(n), np.full(n, eps), 1)
+    network, x, eps = load(file)
+    weights, biases = network.weights, network.biases
     torch_w, torch_b = ([torch.tensor(a, dtype=torch.float32) for a in part] for part in (weights, biases))
-    told: Times = {"ours": {m: {} for m in METHODS}, "numpy": {"interval": {}}, "torch": {}}
+    told: Times = {"ours": our_times(network, x, eps), "numpy": {"interval": {}}, "torch": {}}
     for count in (1, len(x)):
-        key, radius = str(count), np.full((count, n), eps)
-        for method in METHODS:
-            call = _one(bounder, x, method) if count == 1 else partial(bounder.batch, x, method)
-            told["ours"][method][key] = median_s(call)
+        key, radius = str(count), np.full((1, network.inputs), eps)
         told["numpy"]["interval"][key] = median_s(partial(interval_bounds, network, x[:count], radius))
         some = torch.tensor(x[:count], dtype=torch.float32)
         with torch.no_grad():
@@ -67,6 +60,27 @@ def measure(file: Path) -> Times:
                 seconds = median_s(partial(bound, torch_w, torch_b, some, eps))
                 told["torch"].setdefault(name, {})[key] = seconds
     return told
+
+
+def load(file: Path) -> tuple[Dense, np.ndarray, float]:
+    """Network, windows (w, n) and half width of the boxes."""
+    data = np.load(file)
+    depth = sum(name.startswith("w") for name in data)
+    weights, biases = (tuple(data[f"{kind}{i}"] for i in range(depth)) for kind in "wb")
+    return Dense(weights, biases), data["x"], float(data["eps"])
+
+
+def our_times(network: Dense, x: np.ndarray, eps: float) -> dict[str, dict[str, float]]:
+    """{method: {windows: seconds of CPU time per call}} of the run-time kernels."""
+    n = network.inputs
+    bounder = Bounder(network, np.eye(n), np.zeros(n), np.full(n, eps), 1)
+    return {
+        method: {
+            "1": median_s(_one(bounder, x, method)),
+            str(len(x)): median_s(partial(bounder.batch, x, method)),
+        }
+        for method in METHODS
+    }
 
 
 def _one(bounder: Bounder, x: np.ndarray, method: BoundMethod) -> Callable[[], object]:

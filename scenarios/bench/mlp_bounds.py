@@ -24,6 +24,7 @@ EPS = 0.01
 ROUNDS = 3
 LIRPA = "auto_LiRPA, float32"
 PEERS = {
+    "unrounded": "the same kernels, rounding terms 0",
     "numpy": "NumPy and BLAS, float64, unsound in rounding",
     "torch": "plain PyTorch, float32",
     "lirpa": LIRPA,
@@ -78,9 +79,12 @@ def _per_second(rounds: list[Times], program: str, method: str, windows: int) ->
 
 
 def _round(file: Path) -> Times:
-    told = _run([sys.executable, "-m", "scenarios.bench.bound_times", str(file)])
-    if told is None:
-        raise RuntimeError("the process that measures bounds failed")
+    told: Times = {}
+    for module in ("bound_times", "unrounded_bounds"):
+        found = _run([sys.executable, "-m", f"scenarios.bench.{module}", str(file)])
+        if found is None:
+            raise RuntimeError(f"the process of {module} failed")
+        told |= found
     python = os.environ.get(LIRPA_PYTHON, "")
     peer = _run([python, str(_SCRIPT), str(file)]) if python else None
     return told if peer is None else {**told, "lirpa": peer["lirpa"]}

@@ -11,7 +11,8 @@ Floats = NDArray[np.float64]
 
 
 def interval_bounds(network: Dense, centre: Floats, radius: Floats) -> tuple[Floats, Floats]:
-    """Interval bound propagation: (windows, inputs) to (low, high), (windows, outputs) each.
+    """Interval bound propagation: (windows, inputs) to (low, high), (windows, outputs) each. One radius (1,
+    inputs) does for all windows.
 
     Gowal et al. 2018. Rounding errors are not accounted for, nor is the feature pipeline.
     """

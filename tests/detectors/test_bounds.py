@@ -114,7 +114,7 @@ def test_exact_outputs_inside_every_method(seed: int, reach: float, outputs: int
     network = Dense(weights, (*network.biases[:-1], rng.standard_normal(outputs)))
     half = reach * rng.random(8)
     bounder = Bounder(network, matrix, offset, half, 1)
-    centres = rng.standard_normal((kernels.FEW, 8))
+    centres = rng.standard_normal((7, 8))
     found = [bounder.batch(centres, method)[-1] for method in METHODS]
     found += [bounder.outputs(centres[-1], method).copy() for method in METHODS]
     for _ in range(4):
@@ -169,7 +169,7 @@ def test_staged_and_float32_free_evaluation_agree_with_composed() -> None:
             assert low <= value <= high
 
 
-@pytest.mark.parametrize("windows", [0, 1, kernels.FEW, kernels.BLOCK, 5 * kernels.BLOCK + 3])
+@pytest.mark.parametrize("windows", [0, 1, 7, kernels.BLOCK, 5 * kernels.BLOCK + 3])
 def test_batch_matches_single_windows(windows: int) -> None:
     network, matrix, offset = make(7, 40, 12, (10, 6))
     bounder = Bounder(network, matrix, offset, np.full(40, 0.01), 6)
@@ -232,6 +232,34 @@ def test_overflow_and_nan_bound_nothing() -> None:
             low, high = bounder.outputs(centre, method)[0]
             assert not low > -1e300
             assert not high < 1e300
+
+
+def test_width_that_overflows_has_a_line_above() -> None:
+    """-relu(u), u in [-1e308, 1e308]: h - l is infinite, h / (h - l) would be 0."""
+    network = Dense((np.array([[1.0]]), np.array([[-1.0]])), (np.zeros(1), np.zeros(1)))
+    bounder = Bounder(network, np.eye(1), np.zeros(1), np.array([1e308]), 1)
+    for method in METHODS:
+        assert bounder.outputs(np.zeros(1), method)[0, 0] <= -1e308
+
+
+def test_inputs_that_no_neuron_reads_do_not_move_a_bound() -> None:
+    """They are skipped, but for a missing value."""
+    network, matrix, offset = make(16, 12, 6, (9, 8))
+    matrix[:, ::3] = 0.0
+    bounder = Bounder(network, matrix, offset, np.full(12, 0.1), 1)
+    centre = np.random.default_rng(17).standard_normal(12)
+    moved = centre.copy()
+    moved[::3] += 0.5
+    for method in METHODS:
+        found = bounder.outputs(centre, method).copy()
+        assert np.allclose(bounder.outputs(moved, method), found, rtol=0, atol=1e-12)
+        point = exact_network.exact(moved)
+        value = exact_network.logit(network, matrix, offset, point)
+        assert Fraction(found[0, 0]) <= value <= Fraction(found[0, 1])
+    moved[0] = np.nan
+    low, high = bounder.interval(moved)
+    assert not low > 0
+    assert not high <= 0
 
 
 def test_torch_agrees() -> None:

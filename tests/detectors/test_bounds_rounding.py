@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.bounds import Bounder, Dense, kernels
-from detectors.bounds.packing import Layers, open_scratch, scratch_length
+from detectors.bounds.packing import layer_of, open_network, open_scratch, pack
 from tests.reference import exact_network
 
 
@@ -35,17 +35,16 @@ def test_rounding_of_deeper_layers_is_covered_alone(seed: int, outputs: int) -> 
     weights = np.repeat(np.sign(rng.standard_normal((1, n))) * 10.0 ** rng.uniform(0, 8, (1, n)), outputs, 0)
     point = rng.random(n)
     bias = np.full(outputs, -float(weights[0] @ point))
-    sizes, first = np.array([1, n, outputs]), np.zeros(n)
-    big, largest = np.full(2, np.abs(weights).sum()), np.full(2, np.abs(bias[0]))
-    net = Layers(
-        sizes, np.r_[first, weights.T.ravel()], np.r_[first, weights.ravel()], np.r_[first, bias], big, big,
-        largest,
-    )  # fmt: skip
-    space, used = np.zeros(scratch_length(sizes, 1)), np.zeros(2 * n, dtype=np.int64)
-    scratch = open_scratch(space, used, sizes, 1)
-    scratch.low[:n] = scratch.high[:n] = point
-    kernels.next_layer(2, 0, net, scratch)
-    low, high = scratch.low, scratch.high
+    first = np.zeros((n, 1))
+    biggest = [np.array([size]) for size in (np.abs(weights).sum(), np.abs(weights).sum(), np.abs(bias[0]))]
+    limits = [np.repeat(size, 2) for size in biggest]
+    box = [np.zeros(n), np.zeros(1), np.zeros(1), np.zeros(2)]
+    values, layout = pack([first, weights], [np.zeros(n), bias], limits, box, 1)
+    net, scratch = open_network(values, layout), open_scratch(2, n, 1)
+    space, used = np.zeros((scratch.rising + 1, values.shape[1])), np.zeros(n, dtype=np.int64)
+    space[scratch.low, :n] = space[scratch.high, :n] = point
+    kernels.next_layer(values, net, layer_of(layout, 2), 2, 0, space, scratch, used)
+    low, high = (space[first + 1, :outputs] for first in (scratch.low, scratch.high))
     terms = [Fraction(float(w)) * Fraction(float(x)) for w, x in zip(weights[0], point, strict=True)]
     exact = sum(terms, Fraction(float(bias[0])))
     assert Fraction(low[-1]) <= exact <= Fraction(high[-1])

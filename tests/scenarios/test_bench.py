@@ -1,6 +1,10 @@
 """Benches: what is measured is right, and how it is told; the figures themselves are the machine's."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -81,6 +85,34 @@ def test_peers_bound_the_same():
         for low, high in found:
             assert np.allclose(ours[method][:, :, 0], low, rtol=0, atol=1e-6)
             assert np.allclose(ours[method][:, :, 1], high, rtol=0, atol=1e-6)
+
+
+UNROUNDED = """
+from scenarios.bench.unrounded_bounds import drop_rounding
+drop_rounding()
+from detectors.bounds import Bounder
+from tests.detectors.test_bounds import make
+import numpy as np
+bounder = Bounder(*make(1, 8, 6, (9, 5)), np.zeros(8), 1)
+found = [bounder.batch(np.ones((5, 8)), method) for method in ("interval", "crown_ibp", "crown")]
+assert all((x[..., 0] == x[..., 1]).all() for x in found)
+print("no width")
+"""
+
+
+def test_the_price_of_rounding_is_measured_against_kernels_without_it():
+    """Boxes of no width have bounds of no width once every error term is 0."""
+    done = subprocess.run(
+        [sys.executable, "-c", UNROUNDED],
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert done.stdout == "no width\n"
+    rows = figures([{"ours": _times(1e-6, 1e-5, 1e-4), "unrounded": _times(8e-7, 8e-6, 8e-5)}])
+    assert [round(f.ratio, 9) for f in rows if f.peer == PEERS["unrounded"]] == [0.8] * 6
 
 
 def _times(*seconds: float) -> dict[str, dict[str, float]]:
