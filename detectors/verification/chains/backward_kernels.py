@@ -57,8 +57,10 @@ def pull_back(
                     g = 0.0
                 elif low < 0.0:
                     if g < 0.0:
-                        # Underflow must not make the upper line flatter.
-                        g = g * (high / (high - low) * (1.0 + 16.0 * UNIT) + TINY) - TINY
+                        # Neither overflow nor underflow must make the upper line flatter.
+                        width = high - low
+                        slope = high / width * (1.0 + 16.0 * UNIT) + TINY if width < np.inf else 1.0
+                        g = g * slope - TINY
                         constant -= g * low
                         spent += abs(g * low)
                     elif high <= -low:
