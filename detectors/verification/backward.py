@@ -5,11 +5,12 @@ What rounding may take is collected in ``slack`` on the way and charged once; se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.verification.deadline import blocks
 from detectors.verification.propagation import Trace
 from detectors.verification.rounding import SPARE, TINY, UNIT, below
 
@@ -27,7 +28,8 @@ def lowest(
     network over the trace's region.
 
     slopes: node -> lower slopes (batch, size) of its activation. The boxes of all earlier values must hold.
-    seen: takes the coefficients (batch, rows, size) that arrive at each value, by its number.
+    seen: takes the coefficients (batch, rows, size) that arrive at each value, by its number. Raises
+    OutOfTime.
     """
     network, chosen = trace.network, slopes or {}
     waiting: dict[int, Floats] = {value: coefficients}
@@ -37,6 +39,7 @@ def lowest(
         carried = waiting.pop(node + 1, None)
         if carried is None:
             continue
+        trace.deadline.check()
         if seen is not None:
             seen[node + 1] = carried
         operation, inputs = network.nodes[node]
@@ -57,3 +60,8 @@ def lowest(
         total, spent = total + ends, spent + np.abs(ends)
     wide = 16.0 * (value + 8.0) * UNIT
     return below(total, (slack + wide * spent) * SPARE * (1.0 + wide) + 1e-290)
+
+
+def in_blocks(trace: Trace, rows: int) -> Iterator[slice]:
+    """Of ``rows`` rows of ``lowest``: as many at once as take a step of the deadline."""
+    return blocks(rows, trace.region.batch * max(float(trace.network.cost), trace.region.cost))

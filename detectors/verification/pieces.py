@@ -24,6 +24,11 @@ class Pieces(Region):
         """The boxes, which may be larger than the pieces."""
         return self._boxes.hull
 
+    @property
+    def cost(self) -> float:
+        """Of box and set."""
+        return self._boxes.cost if isinstance(self._region, Boxes) else self._boxes.cost + self._region.cost
+
     def lowest(self, coefficients: Floats) -> Floats:
         """The better of box and whole set, both of which hold the piece."""
         boxed = self._boxes.lowest(coefficients)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
+from detectors.verification.deadline import Deadline
 from detectors.verification.operations import Affine, LeakyRelu, Relu
 from detectors.verification.problem import Clause
 from detectors.verification.propagation import Trace
@@ -38,7 +39,7 @@ class Programme:
         for node, (operation, inputs) in enumerate(trace.network.nodes):
             self._add_block(trace.values[node + 1].box)
             if isinstance(operation, Affine):
-                self._affine(operation, inputs, node + 1)
+                self._affine(operation, inputs, node + 1, trace.deadline)
             elif isinstance(operation, Relu | LeakyRelu):
                 leak = operation.leak if isinstance(operation, LeakyRelu) else 0.0
                 self._leaky(leak, inputs[0], node + 1, trace.values[inputs[0]].box)
@@ -82,8 +83,9 @@ class Programme:
             for row, low, high in zip(matrix, *sides, strict=True):
                 self._row(float(low), self._terms(0, row), float(high))
 
-    def _affine(self, operation: Affine, inputs: tuple[int, ...], value: int) -> None:
+    def _affine(self, operation: Affine, inputs: tuple[int, ...], value: int, deadline: Deadline) -> None:
         for j, bias in enumerate(operation.bias):
+            deadline.check()
             terms = [self._term(value, j, -1.0)]
             for matrix, i in zip(operation.matrices, inputs, strict=True):
                 terms += self._terms(i, matrix[j])

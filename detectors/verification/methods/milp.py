@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.verification.deadline import Deadline
 from detectors.verification.falsification import confirmed
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.crown import tighten_by_lines
@@ -35,12 +35,11 @@ class Milp(Method):
     name: ClassVar[str] = "milp"
     description: ClassVar[str] = "exact by mixed-integer programme (Tjeng et al. 2019, HiGHS)"
 
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
         """Raises BadInput on operations that are not piecewise linear."""
         if problem.region.batch != 1:
             raise BadInput("perturbation set, batch", problem.region.batch, "1 for this method")
-        until = time.perf_counter() + timeout_s
-        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation])
+        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation], deadline)
         tighten_by_lines(trace)
         try:
             programme = Programme(trace)
@@ -56,7 +55,7 @@ class Milp(Method):
         for clause in problem.specification.clauses:
             own = spare[first : first + len(clause.limits)].max()
             first += len(clause.limits)
-            bound, point = programme.solve(clause, until - time.perf_counter())
+            bound, point = programme.solve(clause, deadline.left_s())
             if point is not None:
                 inside = problem.region.nearest(point[None])[0]
                 if confirmed(problem, inside):

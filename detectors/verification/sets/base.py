@@ -40,6 +40,11 @@ class Region(ABC):
         """Smallest box around each set, (batch, n), outward."""
 
     @property
+    def cost(self) -> float:
+        """About how many multiplications one row of ``lowest`` takes."""
+        return 8.0 * float(self.hull.low.shape[1])
+
+    @property
     def norm_ball(self) -> NormBall:
         """A norm ball around each set, for methods that know norms only; the hull where none is closer."""
         hull = self.hull

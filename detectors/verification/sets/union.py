@@ -43,6 +43,11 @@ class Union(Region):
         hulls = [member.hull for member in self.members]
         return Box(np.min([h.low for h in hulls], axis=0), np.max([h.high for h in hulls], axis=0))
 
+    @property
+    def cost(self) -> float:
+        """Of all members."""
+        return sum(member.cost for member in self.members)
+
     def lowest(self, coefficients: Floats) -> Floats:
         """The least of the members'."""
         return np.asarray(np.min([member.lowest(coefficients) for member in self.members], axis=0))
