@@ -50,6 +50,10 @@ class Trace:
         else:
             self.values.append(found)
 
+    def inputs_are_off_by(self, errors: Floats) -> None:
+        """(batch, inputs) of what an evaluation starts from; before any evaluation error is asked for."""
+        self._errors = [errors]
+
     def evaluation_error_of(self, value: int) -> Floats:
         """(batch, size) how far value number ``value`` may be off the exact one when it is evaluated in the
         arithmetic; 0 for exact numbers."""

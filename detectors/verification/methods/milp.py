@@ -66,12 +66,13 @@ class Milp(Method):
 
 def safety_margin(trace: Trace, problem: Problem) -> Floats:
     """(rows,) what is taken off the solver's bound of matrix @ y - limits: how far outputs can be off that
-    are evaluated in an arithmetic whose roundoff is the solver's tolerance; it covers evaluations in the
-    problem's own arithmetic as well."""
+    are evaluated in an arithmetic whose roundoff is the solver's tolerance, inputs included; it
+    covers evaluations in the problem's own arithmetic as well."""
     matrix, limits = problem.specification.rows
     unit = max(FEASIBILITY, ARITHMETICS[problem.evaluation].unit)
     loose = Arithmetic(unit, ARITHMETICS[problem.evaluation].floor)
     wide = Trace(trace.network, trace.region, loose, trace.values)
+    wide.inputs_are_off_by(loose.theta(1) * trace.values[0].box.size)
     error = wide.evaluation_error_of(len(trace.values) - 1)[0] @ np.abs(matrix).T
     size = trace.values[-1].box.size[0] @ np.abs(matrix).T
     return np.asarray(error + loose.theta(matrix.shape[1] + 1) * (size + np.abs(limits)))
