@@ -20,12 +20,12 @@ class Deadline:
     """A moment of a clock."""
 
     def __init__(self, timeout_s: float = float("inf"), clock: Clock = time.perf_counter) -> None:
-        self._clock = clock
+        self.clock = clock
         self._until = clock() + timeout_s
 
     def left_s(self) -> float:
         """Below 0 where it is past."""
-        return self._until - self._clock()
+        return self._until - self.clock()
 
     def over(self) -> bool:
         """Whether it is past."""
@@ -33,7 +33,11 @@ class Deadline:
 
     def later(self, by_s: float) -> Deadline:
         """``by_s`` after this one."""
-        return Deadline(self.left_s() + by_s, self._clock)
+        return Deadline(self.left_s() + by_s, self.clock)
+
+    def share(self, of: float) -> Deadline:
+        """After this share of the time that is left."""
+        return Deadline(self.left_s() * of, self.clock)
 
     def check(self) -> None:
         """Raises OutOfTime where it is past."""

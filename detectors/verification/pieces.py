@@ -41,6 +41,12 @@ class Pieces(Region):
         """Of the first piece."""
         return self._boxes.contains(point) and self._region.contains(point)
 
+    def where_least(self, coefficients: Floats) -> Floats:
+        """(batch, n): of each piece's box, or of the whole set."""
+        if isinstance(self._region, Boxes):
+            return np.where(coefficients > 0.0, self._boxes.low, self._boxes.high)
+        return self._region.where_least(coefficients)
+
     def nearest(self, points: Floats) -> Floats:
         """Into the whole set: a cut may leave nothing."""
         return self._region.nearest(self._boxes.nearest(points))

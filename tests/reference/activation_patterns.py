@@ -47,8 +47,8 @@ def least_margin(network, low, high, clauses):
 
 def least_margin_of_pieces(network, low, high, clauses, more=()):
     """As ``least_margin`` for any graph of affine operations, (leaky) ReLU and maxima: one linear programme
-    for every choice of signs and of largest members. more: rows (coefficients, limit), coefficients @ x <= limit,
-    that cut the box."""
+    for every choice of signs and of largest members. more: rows (coefficients, limit) that cut the box,
+    coefficients @ x <= limit."""
     nodes, best = network.nodes, np.inf
 
     def walk(values, rows):

@@ -168,9 +168,7 @@ def _gradients(
 
 
 def _where_least(trace: Trace, seen: Mapping[int, Floats]) -> Floats:
-    """(rows, n) about where each bound is least over the set: exact for boxes, near for other sets."""
-    low, high = trace.region.hull
+    """(rows, n) about where each bound is least over the set."""
     if 0 not in seen:
         return np.asarray(trace.region.hull.middle)
-    corner = np.where(seen[0][:, 0] > 0.0, low, high)
-    return trace.region.nearest(corner)
+    return trace.region.where_least(seen[0][:, 0])

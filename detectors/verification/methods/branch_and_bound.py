@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +14,12 @@ from detectors.verification.deadline import Deadline, OutOfTime
 from detectors.verification.falsification import confirmed
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.crown import rows_by_lines, tighten_by_lines
+from detectors.verification.methods.sign_splits import applies, by_signs
 from detectors.verification.pieces import Pieces
 from detectors.verification.problem import Problem
 from detectors.verification.propagation import propagate
 from detectors.verification.rounding import ARITHMETICS
-from detectors.verification.sets import Boxes
+from detectors.verification.sets import Boxes, Region
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -26,7 +29,8 @@ MOST_PIECES = 200_000
 
 
 class BranchAndBound(Method):
-    """Chains of dense layers with ReLU over boxes: compiled, splits of inputs and of ReLU signs. Everything
+    """Chains of dense layers with ReLU over boxes: compiled, splits of inputs and of ReLU signs. Affine and
+    (leaky) ReLU operations over other convex sets: splits of ReLU signs. Unions: member by member. Everything
     else: splits of the hull's sides, each piece bounded by CROWN."""
 
     name: ClassVar[str] = "branch_and_bound"
@@ -38,11 +42,32 @@ class BranchAndBound(Method):
         """Until all is decided, a point violates, or the time is over."""
         if problem.region.batch != 1:
             raise BadInput("perturbation set, batch", problem.region.batch, "1 for this method")
+        choices = problem.region.alternatives()
+        if len(choices) > 1:
+            return self._each(problem, choices, deadline)
         if isinstance(problem.region, Boxes) and affordable(problem.network):
             chain = chain_of(problem.network)
             if chain is not None and _fits(chain, problem):
                 return _by_kernels(chain, problem, deadline)
+        if not isinstance(problem.region, Boxes) and applies(problem.network):
+            return by_signs(problem, _spare(problem, deadline), deadline)
         return _by_pieces(problem, deadline)
+
+    def _each(self, problem: Problem, choices: Sequence[Region], deadline: Deadline) -> Found:
+        """All of the sets one after the other, each with its share of the time that is left."""
+        lowest, open_, parts = np.inf, 0, 0
+        for number, region in enumerate(choices):
+            share = deadline.share(1.0 / (len(choices) - number))
+            try:
+                found = self.solve(replace(problem, region=region), share)
+            except OutOfTime:
+                found = Found(-np.inf, None, {"open": 1})
+            open_, parts = open_ + found.detail.get("open", 0), parts + found.detail.get("parts", 0)
+            lowest = min(lowest, found.bound)
+            if found.counterexample is not None or deadline.over():
+                lowest = -np.inf if number + 1 < len(choices) else lowest
+                return Found(lowest, found.counterexample, {"parts": parts, "open": open_})
+        return Found(lowest, None, {"parts": parts, "open": open_})
 
 
 def _fits(chain: Chain, problem: Problem) -> bool:

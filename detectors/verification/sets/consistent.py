@@ -146,6 +146,12 @@ class Consistent(Region):
             moved = np.clip(moved, low, high)
         return self._pulled(moved)
 
+    def where_least(self, coefficients: Floats) -> Floats:
+        """Optima of the linear programme; the inner point where HiGHS finds none."""
+        found = [self._programme.solve(row) for row in coefficients]
+        points = np.array([self._anchor if f is None else f[0] for f in found])
+        return self._pulled(np.clip(points, self.base.low[0], self.base.high[0]))
+
     def _pulled(self, points: Floats) -> Floats:
         anchor = self._anchor
         at, start = points @ self.matrix.T, anchor @ self.matrix.T
