@@ -19,7 +19,7 @@ import numpy as np
 from detectors.certificate import ASSUMPTIONS, STATEMENTS, Certificate
 from detectors.certificate_files.bundle import Bundle, Entry, sealed
 from detectors.certificate_files.canonical import digest_of_values
-from detectors.certificate_files.raw_problems import Case, RawProblems, Refuted
+from detectors.certificate_files.raw_problems import Case, RawProblems, Refuted, ScanMean
 from detectors.certificate_files.windows import Recording
 from detectors.dc import Floats
 from detectors.members import build_all
@@ -29,6 +29,7 @@ from detectors.statements import stations
 from detectors.verification.backward import lowest
 from detectors.verification.box import Box
 from detectors.verification.methods.crown import rows_by_lines
+from detectors.verification.network import Network, chain
 from detectors.verification.operations.activations import Activation
 from detectors.verification.problem import Problem, Specification, above_zero, at_most_zero
 from detectors.verification.propagation import Trace, propagate
@@ -175,8 +176,13 @@ def _bound(group: list[tuple[_Pending, Case]]) -> None:
     """Lower and upper bounds of the logit on every case of one network, at once."""
     if not group:
         return
-    network = group[0][1].network
-    region = Boxes(np.array([case.low for _, case in group]), np.array([case.high for _, case in group]))
+    low, high = np.array([case.low for _, case in group]), np.array([case.high for _, case in group])
+    network, box = _behind_means(group[0][1].network, Box(low, high))
+    if not (np.isfinite(box.low).all() and np.isfinite(box.high).all()):
+        for one, _ in group:
+            one.low, one.high = -np.inf, np.inf
+        return
+    region = Boxes(*box)
     both = Specification((*above_zero().clauses, *at_most_zero().clauses))
     problem = Problem(network, region, both)
     with np.errstate(all="ignore"):
@@ -184,8 +190,19 @@ def _bound(group: list[tuple[_Pending, Case]]) -> None:
         _tighten(trace)
         found: Floats = rows_by_lines(trace, problem)
     found = np.where(np.isnan(found), -np.inf, found)
-    for (one, _), (low, minus_high) in zip(group, found.tolist(), strict=True):
-        one.low, one.high = min(one.low, low), max(one.high, -minus_high)
+    for (one, _), (least, minus_most) in zip(group, found.tolist(), strict=True):
+        one.low, one.high = min(one.low, least), max(one.high, -minus_most)
+
+
+def _behind_means(network: Network, box: Box) -> tuple[Network, Box]:
+    """Where the network begins with means over scans: the rest of it, and the box of the means, in which
+    every evaluation of them lies as well. Nothing is lost, and lines have far fewer inputs to go back to."""
+    first = network.nodes[0].operation
+    if not isinstance(first, ScanMean):
+        return network, box
+    with np.errstate(all="ignore"):
+        found = first.bound((box,), ARITHMETICS["binary64"]).box
+    return chain([node.operation for node in network.nodes[1:]], network.sizes[1]), found
 
 
 def _tighten(trace: Trace) -> None:

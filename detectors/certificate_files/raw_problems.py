@@ -22,10 +22,8 @@ from detectors.grid_calibration import topology_key
 from detectors.members import Members
 from detectors.perturbation import Perturbation
 from detectors.statements.stations import Group, groups_of
-from detectors.verification.box import Box
 from detectors.verification.network import Network, chain
 from detectors.verification.operations import Affine, Operation, Relu
-from detectors.verification.operations.base import Bounded, Pulled
 from detectors.water_features import BLOCK
 from streams.plant_model import PlantModel
 
@@ -34,21 +32,11 @@ MOST_LOST = 2
 
 
 class ScanMean(Affine):
-    """Mean over ``scans`` blocks of ``columns`` values each; carried backwards without the dense product."""
+    """Mean over ``scans`` blocks of ``columns`` values each. Every sample is in one mean only, so the image
+    of a box of samples is a box, and the interval rule gives it up to rounding."""
 
     def __init__(self, scans: int, columns: int) -> None:
-        self._scans, self._share = scans, 1.0 / scans
-        super().__init__([np.tile(self._share * np.eye(columns), (1, scans))], np.zeros(columns))
-
-    def pull(
-        self, coefficients: Floats, inputs: tuple[Box, ...], result: Bounded, slopes: Floats | None
-    ) -> Pulled:
-        """As of any affine map: every input has one coefficient, so the product is a repetition."""
-        known = super().pull(np.zeros_like(coefficients[:, :1]), inputs, result, slopes)
-        wide = 16.0 * (self._scans + 8.0) * np.finfo(float).eps
-        slack = (np.abs(coefficients) @ result.magnitude[:, :, None])[:, :, 0] * wide
-        passed = np.tile(coefficients * self._share, (1, 1, self._scans))
-        return Pulled((passed,), np.zeros(coefficients.shape[:2]) + known.constant[:, :1], slack)
+        super().__init__([np.tile(np.eye(columns) / scans, (1, scans))], np.zeros(columns))
 
 
 class Case(NamedTuple):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
+from detectors.verification.deadline import NEVER, STEP, Clock, Deadline, OutOfTime, blocks
 from detectors.verification.network import Network
 from detectors.verification.operations.base import Bounded
 from detectors.verification.problem import Clause, Problem
@@ -29,13 +30,14 @@ CHUNK = 2048
 MOST_CORNERS = 6
 
 
-def confirmed(problem: Problem, point: Floats) -> bool:
+def confirmed(problem: Problem, point: Floats, deadline: Deadline = NEVER) -> bool:
     """Whether the point is in the set and violates for certain: intervals of the network at this one point
-    hold what rounding may do to it in binary64, so that the exact network violates as well."""
+    hold what rounding may do to it in binary64, so that the exact network violates as well. Raises
+    OutOfTime."""
     if not (np.isfinite(point).all() and problem.region.contains(point)):
         return False
     with np.errstate(all="ignore"):
-        trace = propagate(problem.network, Boxes(point, point), ARITHMETICS["binary64"])
+        trace = propagate(problem.network, Boxes(point, point), ARITHMETICS["binary64"], deadline)
         return any(
             bool((_highest(trace.values[-1].box, clause) <= 0.0).all())
             for clause in problem.specification.clauses
@@ -52,25 +54,32 @@ def _highest(box: Box, clause: Clause) -> Floats:
     return np.asarray(np.nextafter(middle - clause.limits + spread + wide * spent, np.inf))
 
 
-def falsify(problem: Problem, timeout_s: float, rounds: int = 4, seed: int = 0) -> Floats | None:
+def falsify(
+    problem: Problem, timeout_s: float, rounds: int = 4, seed: int = 0, clock: Clock = time.perf_counter
+) -> Floats | None:
     """(n,) a confirmed point of the set that violates, None where none was found.
 
     First middle and corners of the hull, then ``rounds`` of descent from 64 points, random ones (half of
     them corners) and the best of many by turns; every start goes for one clause. The same seed finds the same
     point if time does not run out.
     """
-    until, generator = time.perf_counter() + timeout_s, np.random.default_rng(seed)
-    with np.errstate(all="ignore"):
-        found = _first(problem, problem.region.nearest(_middle_and_corners(problem.region.hull)))
-        for number in range(rounds):
-            if found is not None or time.perf_counter() > until:
-                break
-            many = number % 2 == 1
-            target = np.arange(STARTS) % len(problem.specification.clauses)
-            points = problem.region.draw(STARTS, generator)
-            if many:
-                points = _best_of_many(problem, points, target, generator, until)
-            found = _descend(problem, points, target, SHARES[many], until)
+    deadline, generator = Deadline(timeout_s, clock), np.random.default_rng(seed)
+    found = None
+    try:
+        with np.errstate(all="ignore"):
+            start = problem.region.nearest(_middle_and_corners(problem.region.hull))
+            found = _first(problem, start, deadline)
+            for number in range(rounds):
+                if found is not None:
+                    break
+                many = number % 2 == 1
+                target = np.arange(STARTS) % len(problem.specification.clauses)
+                points = problem.region.draw(STARTS, generator)
+                if many:
+                    points = _best_of_many(problem, points, target, generator, deadline)
+                found = _descend(problem, points, target, SHARES[many], deadline)
+    except OutOfTime:
+        pass
     return found
 
 
@@ -83,31 +92,37 @@ def _middle_and_corners(hull: Box) -> Floats:
     return np.vstack(points)
 
 
-def _first(problem: Problem, points: Floats) -> Floats | None:
+def _first(problem: Problem, points: Floats, deadline: Deadline) -> Floats | None:
     """The first of the points that violates and is confirmed."""
-    for i in np.flatnonzero(problem.specification.violated(problem.network(points))):
-        if confirmed(problem, points[i]):
-            return np.array(points[i])
+    for own in blocks(len(points), problem.network.cost):
+        deadline.check()
+        for point in points[own][problem.specification.violated(problem.network(points[own]))]:
+            if confirmed(problem, point, deadline):
+                return np.array(point)
     return None
 
 
 def _best_of_many(
-    problem: Problem, points: Floats, target: NDArray[np.intp], generator: np.random.Generator, until: float
+    problem: Problem,
+    points: Floats,
+    target: NDArray[np.intp],
+    generator: np.random.Generator,
+    deadline: Deadline,
 ) -> Floats:
     """For each start the best point that was drawn for its clause, the second start of a clause the second
     best, and so on."""
     clauses = problem.specification.clauses
     best = [np.empty((0, points.shape[1] + 1))] * len(clauses)
+    chunk = min(CHUNK, max(1, int(STEP / problem.network.cost)))
     for _ in range(SAMPLES // CHUNK):
-        drawn = problem.region.draw(CHUNK, generator)
+        deadline.check()
+        drawn = problem.region.draw(chunk, generator)
         outputs = problem.network(drawn)
         for number, clause in enumerate(clauses):
             worst = (outputs @ clause.matrix.T - clause.limits).max(axis=1, keepdims=True)
             ranked = np.vstack([best[number], np.hstack([worst, drawn])])
             # Corners come again and again.
             best[number] = ranked[np.unique(ranked[:, 0], return_index=True)[1][:STARTS]]
-        if time.perf_counter() > until:
-            break
     return np.array([best[c][i // len(clauses) % len(best[c]), 1:] for i, c in enumerate(target)])
 
 
@@ -116,16 +131,16 @@ def _descend(
     points: Floats,
     target: NDArray[np.intp],
     shares: tuple[float, float],
-    until: float,
+    deadline: Deadline,
 ) -> Floats | None:
     reach = problem.region.hull.reach[0]
     clauses = problem.specification.clauses
     signed = (np.arange(len(points)) // len(clauses)) % 2 == 0
     for share in np.geomspace(*shares, STEPS):
-        outputs = problem.network(points)
-        found = _first(problem, points)
-        if found is not None or time.perf_counter() > until:
+        found = _first(problem, points, deadline)
+        if found is not None:
             return found
+        outputs = problem.network(points)
         weights = np.zeros_like(outputs)
         for number, clause in enumerate(clauses):
             own = target == number
@@ -135,7 +150,7 @@ def _descend(
         scaled = slope / np.where(largest > 0.0, largest, 1.0)
         step = np.where(signed[:, None], np.sign(slope), scaled)
         points = problem.region.nearest(points - share * reach * step)
-    return _first(problem, points)
+    return _first(problem, points, deadline)
 
 
 def _uphill(outputs: Floats, clause: Clause) -> Floats:

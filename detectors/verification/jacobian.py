@@ -51,7 +51,7 @@ def supported(number: int, operation: Operation) -> None:
 
 def gradient(trace: Trace, rows: Floats) -> Floats:
     """(batch, rows, inputs): no entry of the gradient of rows @ outputs is larger anywhere in the set, in
-    exact arithmetic; rows: (rows, outputs).
+    exact arithmetic; rows: (rows, outputs). Raises OutOfTime.
 
     Between two points x, x' of the trace's set every activation has a secant slope within its range, so
     f(x) - f(x') is a product of matrices within these bounds, times x - x'; nothing is differentiated.
@@ -63,6 +63,7 @@ def gradient(trace: Trace, rows: Floats) -> Floats:
         carried = waiting.pop(node + 1, None)
         if carried is None:
             continue
+        trace.deadline.check()
         operation, inputs = network.nodes[node]
         supported(node, operation)
         if isinstance(operation, Affine):

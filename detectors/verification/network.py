@@ -27,12 +27,14 @@ class Node(NamedTuple):
 class Network:
     """inputs: length of the input; nodes: in order; the last one's result is the output.
 
-    sizes: length of every value, the input first. Raises BadInput where operations do not fit.
+    sizes: length of every value, the input first; cost: multiplications of the costliest operation on one
+    vector. Raises BadInput where operations do not fit.
     """
 
     inputs: int
     nodes: tuple[Node, ...]
     sizes: tuple[int, ...] = field(init=False)
+    cost: int = field(init=False)
 
     def __post_init__(self) -> None:
         sizes = [self.inputs]
@@ -46,6 +48,8 @@ class Network:
             except BadInput as error:
                 raise BadInput(f"operation {number + 1}: {error.where}", error.value, error.allowed) from None
         object.__setattr__(self, "sizes", tuple(sizes))
+        costs = [node.operation.cost(tuple(sizes[i] for i in node.inputs)) for node in self.nodes]
+        object.__setattr__(self, "cost", max(costs))
 
     @property
     def outputs(self) -> int:

@@ -24,6 +24,11 @@ class Pieces(Region):
         """The boxes, which may be larger than the pieces."""
         return self._boxes.hull
 
+    @property
+    def cost(self) -> float:
+        """Of box and set."""
+        return self._boxes.cost if isinstance(self._region, Boxes) else self._boxes.cost + self._region.cost
+
     def lowest(self, coefficients: Floats) -> Floats:
         """The better of box and whole set, both of which hold the piece."""
         boxed = self._boxes.lowest(coefficients)
@@ -35,6 +40,12 @@ class Pieces(Region):
     def contains(self, point: Floats) -> bool:
         """Of the first piece."""
         return self._boxes.contains(point) and self._region.contains(point)
+
+    def where_least(self, coefficients: Floats) -> Floats:
+        """(batch, n): of each piece's box, or of the whole set."""
+        if isinstance(self._region, Boxes):
+            return np.where(coefficients > 0.0, self._boxes.low, self._boxes.high)
+        return self._region.where_least(coefficients)
 
     def nearest(self, points: Floats) -> Floats:
         """Into the whole set: a cut may leave nothing."""

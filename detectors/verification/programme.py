@@ -1,7 +1,8 @@
 """A piecewise linear network over a set as a mixed-integer programme (Tjeng et al. 2019).
 
 Every value of the network is a block of columns, scaled by its largest size to at most 1; an open ReLU has a
-binary column that says on which side of 0 its input is, with the bounds of the input as big-M.
+binary column that says on which side of 0 its input is, with the bounds of the input as big-M; an open
+maximum has one for each member that may be the largest.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
-from detectors.verification.operations import Affine, LeakyRelu, Relu
+from detectors.verification.deadline import Deadline
+from detectors.verification.operations import Affine, LeakyRelu, Maximum, Relu
 from detectors.verification.problem import Clause
 from detectors.verification.propagation import Trace
 from streams.errors import BadInput
@@ -38,13 +40,16 @@ class Programme:
         for node, (operation, inputs) in enumerate(trace.network.nodes):
             self._add_block(trace.values[node + 1].box)
             if isinstance(operation, Affine):
-                self._affine(operation, inputs, node + 1)
+                self._affine(operation, inputs, node + 1, trace.deadline)
             elif isinstance(operation, Relu | LeakyRelu):
                 leak = operation.leak if isinstance(operation, LeakyRelu) else 0.0
                 self._leaky(leak, inputs[0], node + 1, trace.values[inputs[0]].box)
+            elif isinstance(operation, Maximum):
+                self._maximum(operation, inputs, node + 1, trace)
             else:
                 name = type(operation).__name__
-                raise BadInput(f"operation {node + 1}", name, "affine, ReLU or leaky ReLU for this method")
+                allowed = "affine, ReLU, leaky ReLU or maximum for this method"
+                raise BadInput(f"operation {node + 1}", name, allowed)
 
     def _column(self, low: float, high: float, integral: bool = False) -> int:
         self._low.append(low)
@@ -82,8 +87,9 @@ class Programme:
             for row, low, high in zip(matrix, *sides, strict=True):
                 self._row(float(low), self._terms(0, row), float(high))
 
-    def _affine(self, operation: Affine, inputs: tuple[int, ...], value: int) -> None:
+    def _affine(self, operation: Affine, inputs: tuple[int, ...], value: int, deadline: Deadline) -> None:
         for j, bias in enumerate(operation.bias):
+            deadline.check()
             terms = [self._term(value, j, -1.0)]
             for matrix, i in zip(operation.matrices, inputs, strict=True):
                 terms += self._terms(i, matrix[j])
@@ -105,9 +111,30 @@ class Programme:
             )
             self._row(-np.inf, [y, self._term(value, j, -leak), (on, -(1.0 - leak) * high)], 0.0)
 
+    def _maximum(self, operation: Maximum, inputs: tuple[int, ...], value: int, trace: Trace) -> None:
+        """y = max x_i: at least each member that may be the largest and, by the binary column of one of them,
+        at most that one: y <= x_i + (h - l_i) (1 - a_i), h the highest end of the others, sum a_i = 1."""
+        entries = [(i, entry) for i in inputs for entry in range(trace.network.sizes[i])]
+        for j, group in enumerate(operation.groups):
+            members = [entries[m] for m in dict.fromkeys(group.tolist())]
+            low = np.array([trace.values[i].box.low[0, entry] for i, entry in members])
+            high = np.array([trace.values[i].box.high[0, entry] for i, entry in members])
+            y, able = self._term(value, j, 1.0), np.flatnonzero(high >= low.max())
+            if len(able) == 1:
+                self._row(0.0, [y, self._term(members[able[0]][0], members[able[0]][1], -1.0)], 0.0)
+                continue
+            chosen = [self._column(0.0, 1.0, integral=True) for _ in able]
+            self._row(1.0, [(column, 1.0) for column in chosen], 1.0)
+            for m, column in zip(able, chosen, strict=True):
+                i, entry = members[m]
+                x = self._term(i, entry, -1.0)
+                most = float(high[able[able != m]].max() - low[m])
+                self._row(0.0, [y, x], np.inf)
+                self._row(-np.inf, [y, x, (column, max(most, 0.0))], max(most, 0.0))
+
     @property
     def binaries(self) -> int:
-        """Open activations."""
+        """Open activations, and members of open maxima."""
         return sum(self._integral)
 
     def solve(self, clause: Clause, timeout_s: float, relaxed: bool = False) -> tuple[float, Floats | None]:

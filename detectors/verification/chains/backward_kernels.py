@@ -9,10 +9,10 @@ reads p; see docs/certificates/exact.md.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detectors.bounds.rounding import FLOOR, UNIT, theta
+from detectors.verification.chains.compiled import kernel
 from detectors.verification.chains.layout import Bounds, Chain, Work
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ TINY = 1e-300
 """Far above what underflow takes from a coefficient: 2^-1075 for each product in it."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def pull_back(
     chain: Chain,
     bounds: Bounds,
@@ -87,7 +87,7 @@ def pull_back(
     return float(constant - ((slack + wide * spent) * (1.0 + wide) + FLOOR))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def least(p: Floats, q: float, low: Floats, high: Floats) -> float:
     """At most the least p @ x + q over the box."""
     total, spent, lost = q, abs(q), FLOOR
@@ -99,7 +99,7 @@ def least(p: Floats, q: float, low: Floats, high: Floats) -> float:
     return float(total - theta(p.shape[0]) * spent - lost)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def neuron_line(
     chain: Chain, bounds: Bounds, work: Work, layer: int, neuron: int, sign: float, p: Floats
 ) -> float:
@@ -114,7 +114,7 @@ def neuron_line(
     return float(pull_back(chain, bounds, work, layer - 1, bias, abs(bias), slack, p))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def row_line(
     chain: Chain, bounds: Bounds, work: Work, row: Floats, limit: float, slack: float, p: Floats
 ) -> float:
@@ -125,7 +125,7 @@ def row_line(
     return float(pull_back(chain, bounds, work, layer, -limit, abs(limit), slack, p))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def blame(chain: Chain, bounds: Bounds, work: Work, row: Floats, score: Floats, gain: Floats) -> None:
     """What makes the bound of row @ outputs loose: gain[neuron], the coefficient times the largest distance
     of ReLU and chord; score[input], the part of it that halving the input would take away, if the distance

@@ -7,18 +7,20 @@ Neurons that they leave undecided are bounded by lines (Zhang et al. 2018) and t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detectors.bounds.rounding import FLOOR, UNIT, theta
 from detectors.verification.chains.backward_kernels import least, neuron_line
+from detectors.verification.chains.compiled import kernel, part
 from detectors.verification.chains.layout import Bounds, Chain, Work
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
+NOTHING, BOUNDED, STOPPED = 0, 1, 2
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+
+@part  # type: ignore[untyped-decorator]
 def _of_inputs(low: Floats, high: Floats, work: Work) -> int:
     inputs = low.shape[0]
     for i in range(inputs):
@@ -33,12 +35,15 @@ def _of_inputs(low: Floats, high: Floats, work: Work) -> int:
     return int(1 + inputs)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _affine(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) -> None:
-    """work.forms through the layer's matrix into work.following, with the ends of each form."""
+@part  # type: ignore[untyped-decorator]
+def _affine(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) -> bool:
+    """work.forms through the layer's matrix into work.following, with the ends of each form. False where it
+    was stopped on the way."""
     n, m, inputs = chain.sizes[layer], chain.sizes[layer + 1], chain.sizes[0]
     at, at_weight, wide = chain.neuron_at[layer], chain.weight_at[layer], theta(chain.sizes[layer])
     for j in range(m):
+        if work.stop[0]:
+            return False
         form = work.following[j]
         for k in range(columns):
             form[k] = 0.0
@@ -68,12 +73,16 @@ def _affine(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) 
             bounds.shares[at + j, i] = abs(form[1 + i])
     for j in range(m):
         work.radius[j] = work.extra[j]
+    return True
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _tighten(chain: Chain, layer: int, low: Floats, high: Floats, bounds: Bounds, work: Work) -> None:
+    """Where it is stopped, the other neurons keep the ends they have, which hold as well."""
     at = chain.neuron_at[layer]
     for j in range(chain.sizes[layer + 1]):
+        if work.stop[0]:
+            break
         if not (bounds.low[at + j] < 0.0 and bounds.high[at + j] > 0.0):
             continue
         q = neuron_line(chain, bounds, work, layer, j, 1.0, work.line)
@@ -83,7 +92,7 @@ def _tighten(chain: Chain, layer: int, low: Floats, high: Floats, bounds: Bounds
             bounds.high[at + j] = min(bounds.high[at + j], -least(work.line, q, low, high))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _relu(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) -> int:
     """work.following through the ReLU into work.forms: relu(z) - s z lies in [0, max(-s low, (1 - s) high)]
     for any s in [0, 1], and half of that is a new symbol. Returns the new number of columns."""
@@ -122,13 +131,15 @@ def _relu(chain: Chain, layer: int, columns: int, bounds: Bounds, work: Work) ->
     return new
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def bound_neurons(chain: Chain, low: Floats, high: Floats, splits: Ints, bounds: Bounds, work: Work) -> bool:
+@kernel  # type: ignore[untyped-decorator]
+def bound_neurons(chain: Chain, low: Floats, high: Floats, splits: Ints, bounds: Bounds, work: Work) -> int:
     """Bounds of all neurons for x in the box whose ReLU inputs have the signs of ``splits``: neuron + 1 for
-    z >= 0, its negative for z <= 0, ended by 0. False where no x is left."""
+    z >= 0, its negative for z <= 0, ended by 0. NOTHING where no x is left, STOPPED where they are not
+    done."""
     columns = _of_inputs(low, high, work)
     for layer in range(chain.rectified.shape[0]):
-        _affine(chain, layer, columns, bounds, work)
+        if not _affine(chain, layer, columns, bounds, work):
+            return STOPPED
         at, m = chain.neuron_at[layer], chain.sizes[layer + 1]
         for split in splits:
             if split == 0:
@@ -143,6 +154,6 @@ def bound_neurons(chain: Chain, low: Floats, high: Floats, splits: Ints, bounds:
             _tighten(chain, layer, low, high, bounds, work)
         for j in range(m):
             if bounds.low[at + j] > bounds.high[at + j]:
-                return False
+                return NOTHING
         columns = _relu(chain, layer, columns, bounds, work)
-    return True
+    return BOUNDED

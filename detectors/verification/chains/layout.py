@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LARGEST = 1e300
+MOST_BYTES = 2**28
+"""Of the affine forms, for each lane of the search."""
 
 
 class Chain(NamedTuple):
@@ -82,6 +84,11 @@ def in_range(chain: Chain, matrix: Floats, low: Floats, high: Floats) -> bool:
     return bool(max(most) * max(steep) * (chain.sizes.sum() + 1.0) < LARGEST)
 
 
+def affordable(network: Network) -> bool:
+    """Whether there is room for the affine forms of the widest layer, if the network is a chain."""
+    return 2 * 8 * max(network.sizes) * (1 + sum(network.sizes)) <= MOST_BYTES
+
+
 class Bounds(NamedTuple):
     """What one pass finds of every neuron before its ReLU. low, high, magnitude (no partial sum is larger):
     (neurons,); shares: (neurons, inputs) half of the width that each input by itself accounts for."""
@@ -96,7 +103,8 @@ class Work(NamedTuple):
     """Scratch of the passes. forms, following: (widest, 1 + inputs + neurons) affine forms: centre, inputs,
     one symbol for every undecided ReLU; radius, size: (widest,) what the form leaves out, and the sum of its
     magnitudes; coefficients, passed, extra: (widest,); line: (inputs,); injected:
-    (neurons,) coefficients to add before a ReLU, all 0 between calls."""
+    (neurons,) coefficients to add before a ReLU, all 0 between calls; stop: (1,) true from the moment when
+    the search is to end, set from outside."""
 
     forms: Floats
     following: Floats
@@ -107,6 +115,7 @@ class Work(NamedTuple):
     extra: Floats
     injected: Floats
     line: Floats
+    stop: NDArray[np.bool_]
 
 
 def new_bounds(chain: Chain) -> Bounds:
@@ -131,4 +140,5 @@ def new_work(chain: Chain) -> Work:
         np.zeros(widest),
         np.zeros(neurons),
         np.zeros(inputs),
+        np.zeros(1, dtype=np.bool_),
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from detectors.verification.chains.compiled import kernel, part, whole
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,7 +40,7 @@ def new_dictionary(rows: int, inputs: int) -> Dictionary:
     )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _start(p: Floats, q: Floats, rows: int, low: Floats, high: Floats, d: Dictionary) -> None:
     """At the lower corner: t is the greatest line there, every other row the distance to t."""
     n, table, top = low.shape[0], d.table, 0
@@ -64,7 +65,7 @@ def _start(p: Floats, q: Floats, rows: int, low: Floats, high: Floats, d: Dictio
         d.flipped[i] = 0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _leaving(d: Dictionary, rows: int, k: int, n: int) -> tuple[int, bool]:
     """(row, whether it leaves at its upper end) that stops column k first; row 0 if its own end does, -1 if
     nothing does."""
@@ -83,7 +84,7 @@ def _leaving(d: Dictionary, rows: int, k: int, n: int) -> tuple[int, bool]:
     return row, upper
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _pivot(d: Dictionary, rows: int, row: int, k: int, last: int) -> None:
     table, slope = d.table, d.table[row, k]
     for i in range(last + 1):
@@ -99,7 +100,7 @@ def _pivot(d: Dictionary, rows: int, row: int, k: int, last: int) -> None:
     d.owner[row], d.column[k] = d.column[k], d.owner[row]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def least_greatest(
     p: Floats, q: Floats, rows: int, low: Floats, high: Floats, d: Dictionary, multipliers: Floats, x: Floats
 ) -> None:
@@ -112,7 +113,7 @@ def least_greatest(
     for i in range(n):
         largest = max(largest, abs(d.table[0, i]))
     for _ in range(PIVOTS):
-        k, best = -1, -TINY * largest
+        k, best = whole(-1), -TINY * largest
         for i in range(last):
             if d.table[0, i] < best:
                 k, best = i, d.table[0, i]
@@ -136,7 +137,7 @@ def least_greatest(
     _read(d, rows, low, high, multipliers, x)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _read(d: Dictionary, rows: int, low: Floats, high: Floats, multipliers: Floats, x: Floats) -> None:
     n, total = low.shape[0], 0.0
     for r in range(rows):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from detectors.verification.chains.layout import Chain, new_bounds, new_work
 from detectors.verification.chains.parts import Lines, Parts, Rows
 from detectors.verification.chains.programme_kernels import new_dictionary
 from detectors.verification.chains.search_kernels import explore
+from detectors.verification.deadline import Deadline
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,8 @@ LANES = 4
 FIRST_ROUND = 8
 ROUND_COST = 2.5e8
 """Multiplications of one lane in one round, about a tenth of a second: how often the clock is read."""
+LOOK_S = 0.05
+"""How often the clock is read within a round."""
 MOST_SPLITS = 64
 MOST_BYTES = 2**29
 """Of all parts; with more the search gives up."""
@@ -74,11 +76,11 @@ class _Lane:
 
 
 def search(
-    chain: Chain, rows: Rows, low: Floats, high: Floats, timeout_s: float, confirm: Callable[[Floats], bool]
+    chain: Chain, rows: Rows, low: Floats, high: Floats, deadline: Deadline, confirm: Callable[[Floats], bool]
 ) -> Outcome:
     """Decide whether a point of the box low <= x <= high, (n,) each, violates a clause of ``rows``.
 
-    timeout_s: does not count compilation, which the first call on a machine may take.
+    deadline: does not count compilation, which the first call on a machine may take.
     confirm: asked of every point that does so by plain evaluation; where it refuses one, points are looked
     for that exceed ``rows.spare``, and no others are asked for.
     """
@@ -95,10 +97,12 @@ def search(
     most = MOST_BYTES // sum(a.nbytes // clauses for a in parts)
     with _telling():
         # Without parts: the first call ever compiles for seconds, which is not the search's time.
+        before = deadline.left_s()
         lanes[0].search(_each(lambda a: a[:0], parts), 0)
-    until = time.perf_counter() + timeout_s
-    with ThreadPoolExecutor(min(LANES, len(os.sched_getaffinity(0)))) as pool:
-        while 0 < len(parts.clause) < most and time.perf_counter() < until:
+        deadline = deadline.later(before - deadline.left_s())
+    threads = ThreadPoolExecutor(min(LANES, len(os.sched_getaffinity(0))))
+    with threads as pool, _stopped(deadline, lanes):
+        while 0 < len(parts.clause) < most and not deadline.over():
             dealt = [_each(lambda a, i=i: a[i::LANES], parts) for i in range(LANES)]
             left = list(pool.map(lambda lane, own, limit=length: lane.search(own, limit), lanes, dealt))
             # Upside down: every round dives somewhere else, where a violation may be near.
@@ -112,6 +116,27 @@ def search(
     ends = [lane.state[:2].min() for lane in lanes]
     bound = float(np.min([*ends, *parts.bound]))
     return Outcome(bound, None, len(parts.clause) + sum(lane.stuck for lane in lanes), _done(lanes))
+
+
+@contextmanager
+def _stopped(deadline: Deadline, lanes: list[_Lane]) -> Iterator[None]:
+    """The lanes are told when the time is over: a part of a large network may take long."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not deadline.over():
+            if done.wait(LOOK_S):
+                return
+        for lane in lanes:
+            lane.work.stop[0] = True
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextmanager

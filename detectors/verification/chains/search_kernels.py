@@ -9,12 +9,12 @@ by a row above 0, by a combination of rows above 0, or by cutting the box until 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detectors.bounds.rounding import FLOOR, theta
 from detectors.verification.chains.backward_kernels import TINY, blame, least, neuron_line, row_line
-from detectors.verification.chains.forward_kernels import bound_neurons
+from detectors.verification.chains.compiled import entry, kernel, part, whole
+from detectors.verification.chains.forward_kernels import NOTHING, STOPPED, bound_neurons
 from detectors.verification.chains.layout import Bounds, Chain, Work
 from detectors.verification.chains.parts import Lines, Parts, Rows
 from detectors.verification.chains.programme_kernels import least_greatest
@@ -25,10 +25,10 @@ Floats = NDArray[np.float64]
 AGAIN = 0.5
 """A box cut to less than this share of its volume is bounded again before it is split."""
 ROUNDS = 10
-OPEN, CLOSED, VIOLATED = 0, 1, 2
+OPEN, CLOSED, VIOLATED, UNDONE = 0, 1, 2, 3
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def violates(chain: Chain, rows: Rows, clause: int, x: Floats, work: Work) -> bool:
     """Whether x, evaluated, violates the clause by more than ``proof``."""
     for i in range(x.shape[0]):
@@ -51,12 +51,12 @@ def violates(chain: Chain, rows: Rows, clause: int, x: Floats, work: Work) -> bo
     return True
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _row_lines(
     chain: Chain, rows: Rows, clause: int, splits: NDArray[np.int32], bounds: Bounds, work: Work, lines: Lines
 ) -> tuple[int, float, int]:
     """Lines of the clause's rows, then of the held ReLU. Returns their number, the best margin, its row."""
-    count, best, best_row = 0, -np.inf, 0
+    count, best, best_row = whole(0), -np.inf, whole(0)
     for r in range(rows.starts[clause], rows.starts[clause + 1]):
         lines.q[count] = row_line(chain, bounds, work, rows.matrix[r], rows.limits[r], 0.0, lines.p[count])
         lines.spare[count] = rows.spare[r]
@@ -81,7 +81,7 @@ def _row_lines(
     return count, best, best_row
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _combine(
     chain: Chain,
     rows: Rows,
@@ -98,7 +98,8 @@ def _combine(
     limit, spare, share, slack = 0.0, 0.0, 0.0, 0.0
     wide = theta(count + rows.matrix.shape[1])
     last = chain.neuron_at[chain.rectified.shape[0] - 1]
-    lines.row[:] = 0.0
+    for j in range(rows.matrix.shape[1]):
+        lines.row[j] = 0.0
     for r in range(own):
         factor = lines.multipliers[r]
         share += factor
@@ -116,7 +117,7 @@ def _combine(
     return margin, share
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _per_weight(margin: float, share: float, wide: float) -> float:
     """Margin of the greatest row from that of a combination: on the part the held ReLU add nothing above 0,
     so the greatest row is at least the combined one over the weight of the rows."""
@@ -125,7 +126,7 @@ def _per_weight(margin: float, share: float, wide: float) -> float:
     return float(margin / share * (1.0 + wide) if share > 0.0 else -np.inf)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _by_combination(
     chain: Chain,
     rows: Rows,
@@ -157,7 +158,7 @@ def _by_combination(
     return best, row
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _bound_once(
     chain: Chain,
     rows: Rows,
@@ -168,10 +169,13 @@ def _bound_once(
     lines: Lines,
     state: Floats,
 ) -> tuple[int, float, int, bool]:
-    """Bound the part in lines.low, lines.high and cut it. Returns (CLOSED, VIOLATED, OPEN), the best margin,
-    its row, and whether the cut was worth another round."""
-    if not bound_neurons(chain, lines.low, lines.high, splits, bounds, work):
-        return CLOSED, np.inf, 0, False
+    """Bound the part in lines.low, lines.high and cut it. Returns (CLOSED, VIOLATED, OPEN, UNDONE), the best
+    margin, its row, and whether the cut was worth another round."""
+    found = bound_neurons(chain, lines.low, lines.high, splits, bounds, work)
+    if found == STOPPED:
+        return UNDONE, -np.inf, whole(0), False
+    if found == NOTHING:
+        return CLOSED, np.inf, whole(0), False
     count, best, row = _row_lines(chain, rows, clause, splits, bounds, work, lines)
     if best <= 0.0 or np.isnan(best):
         for i in range(lines.point.shape[0]):
@@ -193,7 +197,7 @@ def _bound_once(
     return CLOSED if share < 0.0 else OPEN, best, row, share < AGAIN
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@entry  # type: ignore[untyped-decorator]
 def explore(
     chain: Chain,
     rows: Rows,
@@ -205,7 +209,8 @@ def explore(
     lines: Lines,
     state: Floats,
 ) -> tuple[int, int, int]:
-    """Search depth first from the ``top`` parts on the stack until ``limit`` parts are bounded.
+    """Search depth first from the ``top`` parts on the stack until ``limit`` parts are bounded, or until
+    ``work.stop`` is set.
 
     Returns (top, parts bounded, parts that can be split no further); state: the least margin of closed parts,
     the least bound of parts that stay open, and 1 where lines.point violates (its part stays on the stack).
@@ -214,9 +219,9 @@ def explore(
     while top > 0 and done < limit:
         top -= 1
         clause, inherited, splits = parts.clause[top], parts.bound[top], parts.splits[top]
-        lines.low[:] = parts.low[top]
-        lines.high[:] = parts.high[top]
-        outcome, best, row = OPEN, inherited, 0
+        for i in range(lines.low.shape[0]):
+            lines.low[i], lines.high[i] = parts.low[top, i], parts.high[top, i]
+        outcome, best, row = OPEN, inherited, whole(0)
         for _ in range(ROUNDS):
             done += 1
             outcome, best, row, again = _bound_once(chain, rows, clause, splits, bounds, work, lines, state)
@@ -224,6 +229,7 @@ def explore(
                 break
         if outcome == VIOLATED:
             state[2] = 1.0
+        if outcome in (VIOLATED, UNDONE):
             return top + 1, done, stuck
         if outcome == CLOSED:
             continue

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from detectors.bounds.rounding import FLOOR, UNIT, theta
 from detectors.verification.chains.backward_kernels import TINY
+from detectors.verification.chains.compiled import kernel, part
 from detectors.verification.chains.layout import Bounds, Chain
 from detectors.verification.chains.parts import Lines, Parts
 
@@ -15,7 +14,7 @@ FAR_MORE = 30.0
 """A ReLU is split as well if it promises that many times what halving the best input does: many inputs."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def cut(count: int, lines: Lines) -> float:
     """Cut from the box what a row keeps above twice its spare. Returns the share of the volume that is left,
     -1 where nothing is."""
@@ -52,7 +51,7 @@ def cut(count: int, lines: Lines) -> float:
     return share
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _open_neurons(chain: Chain, bounds: Bounds) -> int:
     count = 0
     for layer in range(chain.rectified.shape[0]):
@@ -62,7 +61,7 @@ def _open_neurons(chain: Chain, bounds: Bounds) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _best_input(lines: Lines) -> int:
     """The input of the highest score, the widest where no score tells; -1 where none has a middle."""
     best, score, width = -1, -1.0, -1.0
@@ -75,7 +74,7 @@ def _best_input(lines: Lines) -> int:
     return best
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def split(
     chain: Chain,
     parts: Parts,
@@ -111,7 +110,8 @@ def split(
         for i in range(low.shape[0]):
             parts.low[new, i], parts.high[new, i] = low[i], high[i]
         if side == 1:
-            parts.splits[new] = parts.splits[top]
+            for k in range(parts.splits.shape[1]):
+                parts.splits[new, k] = parts.splits[top, k]
         parts.clause[new], parts.bound[new] = clause, bound
     if by_neuron:
         parts.splits[top, held] = neuron + 1

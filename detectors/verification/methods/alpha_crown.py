@@ -7,15 +7,15 @@ is bounded gets its own slopes, found by gradient ascent on its bound; every ste
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.verification.backward import lowest
+from detectors.verification.backward import in_blocks, lowest
 from detectors.verification.box import Box
+from detectors.verification.deadline import Deadline, OutOfTime
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.crown import rows_by_lines, tighten_by_lines
 from detectors.verification.operations import LeakyRelu, Relu
@@ -40,48 +40,57 @@ class AlphaCrown(Method):
     name: ClassVar[str] = "alpha_crown"
     description: ClassVar[str] = "linear bounds with optimised slopes (alpha-CROWN, Xu et al. 2021)"
 
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
         """Stops between steps when the time is over, with the bound it has by then."""
         if problem.region.batch != 1:
             raise BadInput("perturbation set, batch", problem.region.batch, "1 for this method")
-        until = time.perf_counter() + timeout_s
-        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation])
+        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation], deadline)
         tighten_by_lines(trace)
         rows = rows_by_lines(trace, problem)
         if problem.specification.margin(rows)[0] > 0.0:
             return Found(float(problem.specification.margin(rows)[0]), None, {"steps": 0})
-        tighten_by_slopes(trace, until)
-        rows = np.maximum(rows, rows_by_lines(trace, problem))
-        found, steps = optimised_rows(trace, problem, until)
-        return Found(float(problem.specification.margin(np.maximum(rows, found))[0]), None, {"steps": steps})
+        steps = 0
+        try:
+            tighten_by_slopes(trace)
+            rows = np.maximum(rows, rows_by_lines(trace, problem))
+            found, steps = optimised_rows(trace, problem)
+            rows = np.maximum(rows, found)
+        except OutOfTime:
+            pass
+        return Found(float(problem.specification.margin(rows)[0]), None, {"steps": steps})
 
 
-def tighten_by_slopes(trace: Trace, until: float) -> None:
+def tighten_by_slopes(trace: Trace) -> None:
     """Bound what enters operations that are not affine with slopes of its own, from the first to the last."""
     for node, (operation, inputs) in enumerate(trace.network.nodes):
         for value, entries in zip(inputs, operation.open_entries(trace.inputs(node)), strict=True):
             open_ = np.flatnonzero(entries)
-            if open_.size and value > 0 and time.perf_counter() < until and _slopes_before(trace, value):
-                _tighten(trace, value, open_, until)
+            if open_.size and value > 0 and _slopes_before(trace, value):
+                _tighten(trace, value, open_)
         trace.forward(node)
 
 
-def _tighten(trace: Trace, value: int, open_: NDArray[np.intp], until: float) -> None:
+def _tighten(trace: Trace, value: int, open_: NDArray[np.intp]) -> None:
     box = trace.values[value].box
-    rows = np.zeros((len(open_), box.low.shape[1]))
-    rows[np.arange(len(open_)), open_] = 1.0
-    found, _ = ascend(trace, value, np.vstack([rows, -rows]), INNER_STEPS, until)
-    error = trace.evaluation_error_of(value)[0, open_]
+    error = trace.evaluation_error_of(value)[0]
     low, high = box.low.copy(), box.high.copy()
-    low[0, open_] = np.maximum(low[0, open_], np.nextafter(found[: len(open_)] - error, -np.inf))
-    high[0, open_] = np.minimum(high[0, open_], np.nextafter(-found[len(open_) :] + error, np.inf))
+    for block in in_blocks(trace, len(open_)):
+        own = open_[block]
+        rows = np.zeros((len(own), box.low.shape[1]))
+        rows[np.arange(len(own)), own] = 1.0
+        found, _ = ascend(trace, value, np.vstack([rows, -rows]), INNER_STEPS)
+        low[0, own] = np.maximum(low[0, own], np.nextafter(found[: len(own)] - error[own], -np.inf))
+        high[0, own] = np.minimum(high[0, own], np.nextafter(-found[len(own) :] + error[own], np.inf))
     trace.tighten(value, Box(low, high))
 
 
-def optimised_rows(trace: Trace, problem: Problem, until: float) -> tuple[Floats, int]:
+def optimised_rows(trace: Trace, problem: Problem) -> tuple[Floats, int]:
     """((1, rows) lower bounds of matrix @ y - limits, steps taken)."""
     matrix, limits = problem.specification.rows
-    found, steps = ascend(trace, len(trace.values) - 1, matrix, STEPS, until)
+    blocks = [
+        ascend(trace, len(trace.values) - 1, matrix[own], STEPS) for own in in_blocks(trace, len(matrix))
+    ]
+    found, steps = np.concatenate([best for best, _ in blocks]), sum(taken for _, taken in blocks)
     size = np.abs(matrix)
     error = trace.evaluation_error_of(len(trace.values) - 1)[0] @ size.T
     wide = trace.arithmetic.theta(matrix.shape[1] + 1)
@@ -89,9 +98,10 @@ def optimised_rows(trace: Trace, problem: Problem, until: float) -> tuple[Floats
     return np.nextafter(found - limits - error - wide * spent, -np.inf)[None], steps
 
 
-def ascend(trace: Trace, value: int, rows: Floats, steps: int, until: float) -> tuple[Floats, int]:
+def ascend(trace: Trace, value: int, rows: Floats, steps: int) -> tuple[Floats, int]:
     """Best lower bounds (rows,) of rows (rows, size) @ value number ``value`` for the exact network, over the
-    steps of projected gradient ascent (Adam; Kingma and Ba 2015) on the slopes; the steps taken."""
+    steps of projected gradient ascent (Adam; Kingma and Ba 2015) on the slopes; the steps taken. -inf where
+    there was no time for one."""
     wide = _repeated(trace, value, len(rows))
     slopes = _slopes_before(wide, value)
     first = {node: np.zeros_like(slope) for node, slope in slopes.items()}
@@ -99,9 +109,12 @@ def ascend(trace: Trace, value: int, rows: Floats, steps: int, until: float) -> 
     best, taken = np.full(len(rows), -np.inf), 0
     for step in range(1, steps + 1):
         seen: dict[int, Floats] = {}
-        found = lowest(wide, value, rows[:, None, :], slopes, seen)[:, 0]
+        try:
+            found = lowest(wide, value, rows[:, None, :], slopes, seen)[:, 0]
+        except OutOfTime:
+            break
         best, taken = np.fmax(best, found), step
-        if time.perf_counter() > until or not slopes:
+        if trace.deadline.over() or not slopes:
             break
         for node, slope in _gradients(wide, value, slopes, seen).items():
             first[node] = 0.9 * first[node] + 0.1 * slope
@@ -119,7 +132,7 @@ def _repeated(trace: Trace, value: int, count: int) -> Trace:
         Bounded(Box(*(np.repeat(end, count, axis=0) for end in box)), np.repeat(magnitude, count, axis=0))
         for box, magnitude in trace.values[: value + 1]
     ]
-    return Trace(trace.network, copies(trace.region, count), trace.arithmetic, values)
+    return Trace(trace.network, copies(trace.region, count), trace.arithmetic, values, trace.deadline)
 
 
 def _slopes_before(trace: Trace, value: int) -> dict[int, Floats]:
@@ -155,9 +168,7 @@ def _gradients(
 
 
 def _where_least(trace: Trace, seen: Mapping[int, Floats]) -> Floats:
-    """(rows, n) about where each bound is least over the set: exact for boxes, near for other sets."""
-    low, high = trace.region.hull
+    """(rows, n) about where each bound is least over the set."""
     if 0 not in seen:
         return np.asarray(trace.region.hull.middle)
-    corner = np.where(seen[0][:, 0] > 0.0, low, high)
-    return trace.region.nearest(corner)
+    return trace.region.where_least(seen[0][:, 0])

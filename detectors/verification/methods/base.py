@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.verification.deadline import Clock, Deadline, OutOfTime
 from detectors.verification.problem import Problem, Result, verdict_of
 
 Floats = NDArray[np.float64]
@@ -36,16 +37,22 @@ class Method(ABC):
     description: ClassVar[str]
     guarantee: ClassVar[Guarantee] = "sound"
 
-    def run(self, problem: Problem, timeout_s: float = float("inf")) -> Result:
-        """Verify; an overflow on the way gives "unknown". Raises BadInput where the method does not apply."""
-        started = time.perf_counter()
-        with np.errstate(all="ignore"):
-            found = self.solve(problem, timeout_s)
+    def run(
+        self, problem: Problem, timeout_s: float = float("inf"), clock: Clock = time.perf_counter
+    ) -> Result:
+        """Verify; "unknown" after an overflow, and when timeout_s of ``clock``, in seconds, are over. Raises
+        BadInput where the method does not apply."""
+        started = clock()
+        try:
+            with np.errstate(all="ignore"):
+                found = self.solve(problem, Deadline(timeout_s, clock))
+        except OutOfTime:
+            found = Found(-np.inf, None, {"stopped": "out of time"})
         bound = float(found.bound) if np.isfinite(found.bound) else -np.inf
         verdict = verdict_of(bound) if found.counterexample is None else "falsified"
-        seconds = time.perf_counter() - started
+        seconds = clock() - started
         return Result(verdict, bound, self.name, seconds, found.counterexample, dict(found.detail))
 
     @abstractmethod
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
-        """The method itself."""
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
+        """The method itself; may raise OutOfTime."""

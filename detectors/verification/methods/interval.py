@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from detectors.verification.deadline import Deadline
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.problem import Problem
 from detectors.verification.propagation import Trace, propagate
@@ -18,9 +19,9 @@ class Interval(Method):
     name: ClassVar[str] = "interval"
     description: ClassVar[str] = "interval bound propagation (Gowal et al. 2018)"
 
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
         """One forward pass."""
-        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation])
+        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation], deadline)
         return Found(float(problem.specification.margin(rows_on_box(trace, problem)).min()))
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.verification.deadline import Deadline
 from detectors.verification.jacobian import gradient, slopes, supported
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.interval import rows_on_box
@@ -33,7 +34,7 @@ class Lipschitz(Method):
     name: ClassVar[str] = "lipschitz"
     description: ClassVar[str] = "margin over (local) Lipschitz constant (Hein and Andriushchenko 2017)"
 
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
         """One interval pass for what can move, one at the centre, one gradient pass. Raises BadInput for
         operations that are neither affine nor activations."""
         network, region = problem.network, problem.region
@@ -45,7 +46,7 @@ class Lipschitz(Method):
             if not (np.isfinite(region.hull.low).all() and np.isfinite(region.hull.high).all()):
                 return Found(-np.inf)
             region = Boxes(*region.hull)
-        trace = propagate(network, region, ARITHMETICS[problem.evaluation])
+        trace = propagate(network, region, ARITHMETICS[problem.evaluation], deadline)
         falls = _falls(trace, problem.specification.rows[0], ball)
         fall = np.minimum(np.minimum(falls.product, falls.local), falls.gradient)
         bound = problem.specification.margin(_rows(trace, problem, ball, fall))
@@ -79,6 +80,7 @@ def _falls(trace: Trace, matrix: Floats, ball: NormBall) -> _Falls:
     product, local = [], []
     for b in range(trace.region.batch):
         scale, network = ball.scale[b], trace.network
+        trace.deadline.check()
         product.append(_product(network, matrix, ball, scale, _steepest(trace, None)))
         local.append(_product(network, matrix, ball, scale, _steepest(trace, b)))
     return _Falls(np.array(product), np.array(local), by_gradient)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.verification.deadline import Deadline
 from detectors.verification.falsification import confirmed
 from detectors.verification.methods.base import Found, Method
 from detectors.verification.methods.crown import tighten_by_lines
@@ -35,12 +35,11 @@ class Milp(Method):
     name: ClassVar[str] = "milp"
     description: ClassVar[str] = "exact by mixed-integer programme (Tjeng et al. 2019, HiGHS)"
 
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
         """Raises BadInput on operations that are not piecewise linear."""
         if problem.region.batch != 1:
             raise BadInput("perturbation set, batch", problem.region.batch, "1 for this method")
-        until = time.perf_counter() + timeout_s
-        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation])
+        trace = propagate(problem.network, problem.region, ARITHMETICS[problem.evaluation], deadline)
         tighten_by_lines(trace)
         try:
             programme = Programme(trace)
@@ -56,7 +55,7 @@ class Milp(Method):
         for clause in problem.specification.clauses:
             own = spare[first : first + len(clause.limits)].max()
             first += len(clause.limits)
-            bound, point = programme.solve(clause, until - time.perf_counter())
+            bound, point = programme.solve(clause, deadline.left_s())
             if point is not None:
                 inside = problem.region.nearest(point[None])[0]
                 if confirmed(problem, inside):
@@ -67,12 +66,13 @@ class Milp(Method):
 
 def safety_margin(trace: Trace, problem: Problem) -> Floats:
     """(rows,) what is taken off the solver's bound of matrix @ y - limits: how far outputs can be off that
-    are evaluated in an arithmetic whose roundoff is the solver's tolerance; it covers evaluations in the
-    problem's own arithmetic as well."""
+    are evaluated in an arithmetic whose roundoff is the solver's tolerance, inputs included; it
+    covers evaluations in the problem's own arithmetic as well."""
     matrix, limits = problem.specification.rows
     unit = max(FEASIBILITY, ARITHMETICS[problem.evaluation].unit)
     loose = Arithmetic(unit, ARITHMETICS[problem.evaluation].floor)
     wide = Trace(trace.network, trace.region, loose, trace.values)
+    wide.inputs_are_off_by(loose.theta(1) * trace.values[0].box.size)
     error = wide.evaluation_error_of(len(trace.values) - 1)[0] @ np.abs(matrix).T
     size = trace.values[-1].box.size[0] @ np.abs(matrix).T
     return np.asarray(error + loose.theta(matrix.shape[1] + 1) * (size + np.abs(limits)))

@@ -7,11 +7,11 @@ methods.
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from detectors.verification.deadline import Deadline
 from detectors.verification.methods.base import Found, Guarantee, Method
 from detectors.verification.problem import Problem
 from detectors.verification.sets import Ball
@@ -64,7 +64,7 @@ class Smoothing(Method):
             raise BadInput("smoothing, seed", seed, "0 to 2^64 - 1")
         self.sigma, self.samples, self.first, self.alpha, self.seed = sigma, samples, first, alpha, seed
 
-    def solve(self, problem: Problem, timeout_s: float) -> Found:
+    def solve(self, problem: Problem, deadline: Deadline) -> Found:
         """Counts, then the Clopper-Pearson bound. Raises BadInput where the set is not a weighted l2 ball."""
         ball = problem.region
         if not isinstance(ball, Ball):
@@ -74,7 +74,6 @@ class Smoothing(Method):
             "guarantee": self.guarantee, "statement": STATEMENT, "failure_probability": self.alpha,
             "sigma": sigma, "n0": self.first, "n": self.samples, "seed": self.seed,
         }  # fmt: skip
-        deadline = time.perf_counter() + timeout_s
         guess = self._count(problem, ball, sigma, self.first, 0, deadline)
         if guess is None or 2 * guess.kept <= guess.drawn:
             why = "out of time" if guess is None else "violates under most of the first noise"
@@ -90,13 +89,13 @@ class Smoothing(Method):
         return Found(worst_probability(lower, ball.radius / sigma) - 0.5, detail=detail)
 
     def _count(
-        self, problem: Problem, ball: Ball, sigma: float, count: int, stage: int, deadline: float
+        self, problem: Problem, ball: Ball, sigma: float, count: int, stage: int, deadline: Deadline
     ) -> _Counted | None:
         """None where time runs out: fewer samples than asked for would be chosen by what they show."""
         generator = np.random.Generator(np.random.Philox(key=np.array([self.seed, stage], dtype=np.uint64)))
         kept = 0
         for start in range(0, count, _CHUNK):
-            if time.perf_counter() > deadline:
+            if deadline.over():
                 return None
             noise = generator.standard_normal((min(_CHUNK, count - start), len(ball.centre)))
             outputs = problem.network(ball.centre + noise * (sigma * ball.scale))

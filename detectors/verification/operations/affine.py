@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.verification.box import Box
+from detectors.verification.deadline import NEVER, Deadline, blocks
 from detectors.verification.operations.base import Bounded, Operation, Pulled
 from detectors.verification.rounding import SPARE, TINY, UNIT, Arithmetic
 from detectors.verification.zonotope import Zonotope
@@ -41,6 +42,10 @@ class Affine(Operation):
             raise BadInput("affine operation, inputs", inputs, f"{wanted} as its matrices have columns")
         return len(self.bias)
 
+    def cost(self, inputs: tuple[int, ...]) -> int:
+        """Entries of the matrices."""
+        return sum(matrix.size for matrix in self.matrices)
+
     def evaluate(self, *inputs: Floats) -> Floats:
         """Products in the order of the inputs."""
         total = self.bias
@@ -67,17 +72,22 @@ class Affine(Operation):
         wide = 16.0 * (self._terms + len(self.bias) + 8.0) * UNIT
         most = result.magnitude * wide * (1.0 + wide) + TINY
         slack = (np.abs(coefficients) @ most[:, :, None])[:, :, 0]
-        passed = tuple(coefficients @ matrix for matrix in self.matrices)
+        # One product for the whole batch.
+        flat = coefficients.reshape(-1, coefficients.shape[2])
+        shape = coefficients.shape[:2]
+        passed = tuple((flat @ matrix).reshape(*shape, -1) for matrix in self.matrices)
         return Pulled(passed, coefficients @ self.bias, slack)
 
-    def zonotope(self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...]) -> tuple[Zonotope, Floats]:
-        """Exact but for rounding, which goes to the spread."""
+    def zonotope(
+        self, inputs: tuple[Zonotope, ...], boxes: tuple[Box, ...], deadline: Deadline = NEVER
+    ) -> tuple[Zonotope, Floats]:
+        """Exact but for rounding, which goes to the spread. Raises OutOfTime."""
         wide = 16.0 * (self._terms + 8.0) * UNIT
         centre, spread, size = self.bias, np.zeros(len(self.bias)), np.abs(self.bias)
         generators = np.zeros((1, 1, len(self.bias)))
         for matrix, absolute, given in zip(self.matrices, self._absolute, inputs, strict=True):
             centre = centre + given.centre @ matrix.T
-            generators = generators + given.generators @ matrix.T
+            generators = generators + _through(given.generators, matrix, deadline)
             spread = spread + given.spread @ absolute.T
             size = size + given.size @ absolute.T
         spread = (spread + wide * size * (1.0 + wide)) * SPARE * (1.0 + wide) + TINY
@@ -92,3 +102,13 @@ class Affine(Operation):
         for absolute, error in zip(self._absolute, errors, strict=True):
             total = total + error @ absolute.T
         return total * (1.0 + 2.0 * wide) + arithmetic.floor
+
+
+def _through(generators: Floats, matrix: Floats, deadline: Deadline) -> Floats:
+    """(batch, symbols, n) @ matrix.T, some symbols at a time."""
+    batch, symbols, _ = generators.shape
+    found = np.empty((batch, symbols, len(matrix)))
+    for own in blocks(symbols, batch * matrix.size):
+        deadline.check()
+        found[:, own] = generators[:, own] @ matrix.T
+    return found

@@ -43,6 +43,10 @@ class Operation(ABC):
     def size(self, inputs: tuple[int, ...]) -> int:
         """Length of the result for inputs of these lengths. Raises BadInput where they do not fit."""
 
+    def cost(self, inputs: tuple[int, ...]) -> int:
+        """About how many multiplications one vector takes, for inputs of these lengths."""
+        return 8 * sum(inputs)
+
     @abstractmethod
     def evaluate(self, *inputs: Floats) -> Floats:
         """(points, n_i) each -> (points, size), plain floating point."""

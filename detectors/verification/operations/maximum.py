@@ -43,6 +43,10 @@ class Maximum(Operation):
             raise BadInput("maximum, inputs", inputs, f"{self.lengths}")
         return len(self.groups)
 
+    def cost(self, inputs: tuple[int, ...]) -> int:
+        """Of carrying a row back."""
+        return self._scatter.size
+
     def _members(self, parts: Sequence[Floats]) -> Floats:
         """(batch, n_i) each -> (batch, size, k)."""
         return np.concatenate(parts, axis=-1)[..., self.groups]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from detectors.verification.box import Box
 from detectors.verification.zonotope import Zonotope, around
 
 Floats = NDArray[np.float64]
+FAR = 1e3
+"""Half widths; from there the nearest point of a ball is the one furthest that way."""
 Order = Literal["1", "2", "inf"]
 
 
@@ -39,6 +42,15 @@ class Region(ABC):
     def hull(self) -> Box:
         """Smallest box around each set, (batch, n), outward."""
 
+    def alternatives(self) -> Sequence[Region]:
+        """Sets of which it is the union, convex ones where that can be: itself, if it is convex."""
+        return (self,)
+
+    @property
+    def cost(self) -> float:
+        """About how many multiplications one row of ``lowest`` takes."""
+        return 8.0 * float(self.hull.low.shape[1])
+
     @property
     def norm_ball(self) -> NormBall:
         """A norm ball around each set, for methods that know norms only; the hull where none is closer."""
@@ -62,6 +74,14 @@ class Region(ABC):
     @abstractmethod
     def nearest(self, points: Floats) -> Floats:
         """(points, n) moved into the first set, for attacks; inside as ``contains`` sees it."""
+
+    def where_least(self, coefficients: Floats) -> Floats:
+        """(rows, n) -> (rows, n): points of the first set where each is about least; nothing rests on it."""
+        reach = self.hull.reach[0]
+        slope = coefficients * reach
+        size = np.abs(slope).max(axis=1, keepdims=True)
+        way = slope / np.where(size > 0.0, size, 1.0)
+        return self.nearest(self.hull.middle[0] - FAR * way * reach)
 
     def draw(self, count: int, generator: np.random.Generator) -> Floats:
         """(count, n) points of the first set, half of them from its corners."""

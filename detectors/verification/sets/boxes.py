@@ -47,6 +47,10 @@ class Boxes(Region):
         """Of the first box."""
         return bool((point >= self.low[0]).all() and (point <= self.high[0]).all())
 
+    def where_least(self, coefficients: Floats) -> Floats:
+        """Corners."""
+        return np.asarray(np.where(coefficients > 0.0, self.low[0], self.high[0]))
+
     def nearest(self, points: Floats) -> Floats:
         """Clipped to the first box."""
         return np.clip(points, self.low[0], self.high[0])

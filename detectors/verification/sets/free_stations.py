@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from detectors.verification.sets.checks import finite, whole
 from streams.errors import BadInput
 
 Floats = NDArray[np.float64]
+
+MOST_CHOICES = 500
 
 
 class FreeStations(Region):
@@ -50,6 +54,18 @@ class FreeStations(Region):
         """Whatever can be free is."""
         can = self.member.any(axis=0) & (self.k > 0)
         return Box(np.where(can, self.free.low, self.base.low), np.where(can, self.free.high, self.base.high))
+
+    def with_free(self, chosen: Sequence[int]) -> Boxes:
+        """The box of one choice of stations, by their numbers."""
+        inputs = self.member[list(chosen)].any(axis=0)
+        low = np.where(inputs, self.free.low, self.base.low)
+        return Boxes(low, np.where(inputs, self.free.high, self.base.high))
+
+    def alternatives(self) -> Sequence[Region]:
+        """A box for every choice, itself where there are more than ``MOST_CHOICES``."""
+        if comb(len(self.member), self.k) > MOST_CHOICES:
+            return (self,)
+        return [self.with_free(chosen) for chosen in combinations(range(len(self.member)), self.k)]
 
     def lowest(self, coefficients: Floats) -> Floats:
         """The base box's least value less the k largest gains, exact but for rounding: the gain of a group is

@@ -110,6 +110,10 @@ class Persistent(Region):
         found = (points - self.centre) @ self._map / np.where(weight > 0.0, weight, 1.0)
         return self._at(np.clip(found, self.parameters.low[0], self.parameters.high[0]))
 
+    def where_least(self, coefficients: Floats) -> Floats:
+        """Corners of the parameters' box."""
+        return self._at(self.parameters.where_least(coefficients @ self._map))
+
     def draw(self, count: int, generator: np.random.Generator) -> Floats:
         """Half of the points from corners of the parameters' box."""
         return self._at(self.parameters.draw(count, generator))

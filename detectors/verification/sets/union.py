@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from detectors.verification.box import Box
 from detectors.verification.sets.base import Region
-from detectors.verification.sets.boxes import Boxes
 from detectors.verification.sets.consistent import Consistent
 from detectors.verification.sets.free_stations import FreeStations
 from streams.errors import BadInput
@@ -35,13 +34,22 @@ class Union(Region):
         choice of k stations. Raises BadInput where one of them holds no window; none does if the base box
         holds one."""
         choices = combinations(range(len(stations.member)), stations.k)
-        return cls([Consistent(_freed(stations, c), matrix, row_low, row_high) for c in choices])
+        return cls([Consistent(stations.with_free(c), matrix, row_low, row_high) for c in choices])
 
     @property
     def hull(self) -> Box:
         """Around all of them."""
         hulls = [member.hull for member in self.members]
         return Box(np.min([h.low for h in hulls], axis=0), np.max([h.high for h in hulls], axis=0))
+
+    def alternatives(self) -> list[Region]:
+        """Those of all members."""
+        return [part for member in self.members for part in member.alternatives()]
+
+    @property
+    def cost(self) -> float:
+        """Of all members."""
+        return sum(member.cost for member in self.members)
 
     def lowest(self, coefficients: Floats) -> Floats:
         """The least of the members'."""
@@ -63,9 +71,3 @@ class Union(Region):
         """From a random member each."""
         drawn = np.array([member.draw(count, generator) for member in self.members])
         return np.asarray(drawn[generator.integers(len(drawn), size=count), np.arange(count)])
-
-
-def _freed(stations: FreeStations, chosen: tuple[int, ...]) -> Boxes:
-    free, base = stations.free, stations.base.hull
-    inputs = stations.member[list(chosen)].any(axis=0)
-    return Boxes(np.where(inputs, free.low, base.low), np.where(inputs, free.high, base.high))

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from detectors.verification.chains import search
-from detectors.verification.chains.backward_kernels import least, row_line
-from detectors.verification.chains.forward_kernels import bound_neurons
 from detectors.verification.chains.layout import chain_of, new_bounds, new_work
 from detectors.verification.chains.parts import Rows
-from detectors.verification.chains.programme_kernels import least_greatest, new_dictionary
+from detectors.verification.chains.programme_kernels import new_dictionary
+from detectors.verification.deadline import Deadline
 from detectors.verification.methods import BranchAndBound
 from detectors.verification.network import Network, Node, chain
 from detectors.verification.operations import Affine, LeakyRelu, Relu, Tanh
 from detectors.verification.problem import above_zero
 from detectors.verification.sets import Boxes
 from tests.detectors.verification import chains
+from tests.detectors.verification.kernels import bound_neurons, least, least_greatest, row_line
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -204,7 +204,7 @@ def test_a_long_compilation_is_told_and_a_short_one_is_not(monkeypatch, capsys):
 
     def run(seconds):
         monkeypatch.setattr(search, "QUIET_S", seconds)
-        return search.search(chain_of(net), rows, *box, 5.0, lambda point: False)
+        return search.search(chain_of(net), rows, *box, Deadline(5.0), lambda point: False)
 
     run(60.0)
     assert capsys.readouterr().err == ""

@@ -38,7 +38,7 @@ def test_it_keeps_the_best_bound_and_skips_what_does_not_apply():
     assert found.verdict == "unknown"
     assert found.method == "interval"
     assert found.bound == pytest.approx(np.tanh(-1.0) + 0.7)
-    assert "affine, ReLU or leaky ReLU" in found.detail["runs"][1]["skipped"]
+    assert "affine, ReLU, leaky ReLU or maximum" in found.detail["runs"][1]["skipped"]
 
 
 def test_the_budget_holds_for_all_methods_together():

@@ -75,7 +75,7 @@ def test_crown_is_below_the_triangle_programme_which_is_below_the_exact_bound(se
         crown = lowest(trace, len(trace.values) - 1, row[None, None])[0, 0]
         programme = least_row(net, boxes, row)
         exact = least_margin(net, region.low[0], region.high[0], [(row[None], np.zeros(1))])
-        best, _ = ascend(trace, len(trace.values) - 1, row[None], 200, np.inf)
+        best, _ = ascend(trace, len(trace.values) - 1, row[None], 200)
         assert crown <= best[0] + 1e-12
         assert best[0] <= programme + 1e-7
         assert programme <= exact + 1e-7
@@ -88,7 +88,7 @@ def test_with_one_hidden_layer_optimised_slopes_reach_the_triangle_programme(see
     trace = propagate(net, region, ARITHMETICS["exact"])
     low, high = trace.values[1].box
     row = np.ones((1, 1))
-    best, _ = ascend(trace, 3, row, 400, np.inf)
+    best, _ = ascend(trace, 3, row, 400)
     programme = least_row(net, [(region.low[0], region.high[0]), (low[0], high[0])], row[0])
     assert best[0] <= programme + 1e-9
     assert best[0] == pytest.approx(programme, abs=1e-5)
