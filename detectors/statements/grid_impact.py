@@ -193,11 +193,17 @@ def row_tolerances(
     out.
 
     Every row of flow p moves by F_p x: the flow itself stays as sent, what predicts it follows the lie, and
-    total load and own flow, which rows are corrected by, stay as they are. A row that alarms beyond A sigma
-    and lies within B without a lie lets pass at most A + B. Raises BadInput.
+    total load and protected flows, which rows are corrected by, stay as they are. A row that alarms beyond A
+    sigma and lies within B without a lie lets pass at most A + B, and one that the topology leaves unread
+    anything. Raises BadInput.
     """
     if not (np.isfinite(sigmas) and sigmas >= 0.0):
         raise BadInput("sigma", sigmas, "finite, 0 or more")
+    if sigmas == 0.0:
+        return np.zeros(features.flows_count)
     makes = 2 if features.shift is None else 1
-    sigma = calibration.under(closed).sigma[: makes * features.flows_count].reshape(makes, -1).min(axis=0)
-    return np.asarray(np.nextafter(sigmas * sigma, np.inf)) * (sigmas > 0.0)
+    own = slice(makes * features.flows_count)
+    sigma, read = calibration.under(closed).sigma[own], features.raw_rows(closed)[2][own]
+    least = np.where(read, np.nextafter(sigmas * sigma, np.inf), np.inf).reshape(makes, -1).min(axis=0)
+    # No shift moves a flow by as much as all ranges together.
+    return np.asarray(np.minimum(least, features.index.width.sum()))

@@ -177,6 +177,16 @@ def test_what_rows_tolerate_moves_them_by_at_most_that(recorded, grid):
     assert 4.0 < moved.max() <= 5.0 + 1e-4
 
 
+def test_a_flow_whose_rows_are_not_read_bounds_nothing(recorded, grid):
+    features, calibration = grid.features, grid.calibration
+    closed = np.ones(features.index.start.size, dtype=bool)
+    whole = row_tolerances(features, calibration, closed, 5.0)
+    closed[features.index.protected_branches[3]] = False
+    found = row_tolerances(features, calibration, closed, 5.0)
+    assert found[3] == features.index.width.sum() > 100.0 * whole.max()
+    assert (np.delete(found, 3) < 100.0 * whole.max()).all()
+
+
 def test_tolerance_and_meters_order_the_bounds(recorded):
     state = grid_state(*recorded)
     exact = GridImpact(state, 0.3, "hidden").every_line()[0].bound_pu
