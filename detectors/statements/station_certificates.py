@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 
-from detectors.certificate import Certificate, certify_domains
+from detectors.certificate import Certificate, certificate_of, certify_domains
 from detectors.dataset import Run, sample_rows, switch_states
 from detectors.dc import Floats
 from detectors.grid_calibration import topology_key
@@ -121,9 +122,6 @@ def _certificate(
     window_s: float,
     judged: Judgement,
 ) -> Certificate:
-    low, high = (x if np.isfinite(x) else None for x in (judged.low, judged.high))
-    return Certificate(
-        domain, t_s, window_s, judged.value, STATEMENTS[judged.value], judged.score, (low, high),
-        judged.margin, judged.method, eps.share, dict(eps.per_tag), judged.topology, judged.free_tags,
-        *hashes, ASSUMPTIONS, 1,
-    )  # fmt: skip
+    made = certificate_of(domain, t_s, window_s, judged, eps, *hashes)
+    statement = STATEMENTS[judged.value]
+    return msgspec.structs.replace(made, statement=statement, assumptions=ASSUMPTIONS, free_stations=1)

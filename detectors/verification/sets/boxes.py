@@ -13,6 +13,13 @@ from streams.errors import BadInput
 Floats = NDArray[np.float64]
 
 
+def around(centre: Floats, step: Floats, low: Floats, high: Floats) -> Boxes:
+    """The box of centre -+ step, rounded outward, within low and high; (n,) each. A step of 0 stays 0."""
+    ends = [np.nextafter(centre + sign * step, sign * np.inf) for sign in (-1.0, 1.0)]
+    ends = [np.where(step > 0.0, end, centre) for end in ends]
+    return Boxes(np.maximum(ends[0], low), np.minimum(ends[1], high))
+
+
 class Boxes(Region):
     """low <= x <= high, (n,) or (batch, n). Raises BadInput where a bound is not finite, or low is above
     high."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detectors.verification.box import Box
 from detectors.verification.rounding import SPARE, UNIT, below, theta
 from detectors.verification.sets.base import NormBall, Region
-from detectors.verification.sets.boxes import Boxes
+from detectors.verification.sets.boxes import around
 from detectors.verification.sets.checks import (
     amount,
     at_most,
@@ -44,10 +44,7 @@ class SharedBudget(Region):
         self.scale = not_negative("scale", scale, len(self.centre))
         self.budget = amount("shared budget", budget)
         self.low, self.high = limits(self.centre, low, high)
-        step = self.scale * self.budget * SPARE
-        ends = [np.nextafter(self.centre + sign * step, sign * np.inf) for sign in (-1.0, 1.0)]
-        ends = [np.where(step > 0.0, end, self.centre) for end in ends]
-        self._box = Boxes(np.maximum(ends[0], self.low), np.minimum(ends[1], self.high))
+        self._box = around(self.centre, self.scale * self.budget * SPARE, self.low, self.high)
         self._safe = np.where(self.scale > 0.0, self.scale, 1.0)
         # Ways down and up to the box's ends, rounded up.
         self._down = (self.centre - self._box.low[0]) * SPARE
